@@ -1,0 +1,48 @@
+# Two commands: `make demo` shows the main job, `make test` runs everything. Both need only Python 3.11, make and a C compiler.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint servers docs clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/provserver demo
+
+test: $(VENV)/.installed-test servers
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# The pages under docs/reference are made from the code; a test fails when they are not what the code says.
+docs: $(VENV)/.installed
+	$(BIN)/python tools/reference.py
+
+# The real servers that tests speak to. Without the right to install them those tests are skipped, and say so.
+servers:
+	@tools/install-servers slapd:slapd ldapsearch:ldap-utils
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "provserver needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	@echo "installing provserver into $(VENV) ..."
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed-test
+	@$(PIP) install -c constraints.txt -e '.[test,lint]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

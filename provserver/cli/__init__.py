@@ -1,0 +1,4 @@
+"""provserver init | load | dump | serve | demo | passwd.
+
+May import everything. Start at `main`.
+"""

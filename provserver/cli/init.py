@@ -1,0 +1,101 @@
+"""`provserver init DIR`: a new instance."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from provserver.cli.instance import Instance, new_instance
+from provserver.cli.loading import load_stream
+from provserver.cli.offline import foundation_of
+from provserver.cli.passwords import ask_password, generated_password, read_password
+from provserver.cli.running import run_until_done
+from provserver.directory.names import DN
+from provserver.imps.views import domain_dn
+from provserver.operations.edits import Edits
+from provserver.service import Foundation
+from provserver.vault.secret import Secret
+
+HELP = "make an instance: settings, keys, certificates, store, base tree, administrator"
+ADMINISTRATOR = "etaadmin"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", metavar="DIR", help="a new or empty directory")
+    parser.add_argument(
+        "--domain", default="im", help="the domain of the tree; im (the default) means dc=im,dc=eta"
+    )
+    parser.add_argument(
+        "--admin-password-file",
+        metavar="FILE",
+        help=f"first line: {ADMINISTRATOR}'s password; - is standard input. "
+        "Without it you are asked, or one is made up and shown once",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    password, shown = _administrator_password(options.admin_password_file)
+    directory = Path(options.directory)
+    with new_instance(
+        directory,
+        domain=options.domain,
+        host=socket.gethostname(),
+        clock=time.time,
+        overrides=options.overrides,
+    ) as instance:
+        run_until_done(lambda reactor: fill(instance, password, reactor))
+    print(f"{directory}: an instance for the domain {options.domain}")
+    if shown is not None:
+        print(f"{ADMINISTRATOR}'s password, shown this once: {shown}")
+    print(f"next: provserver load {directory} FILE.ldif ; provserver serve {directory}")
+    print(f"clients trust {directory / 'tls' / 'ca.pem'}")
+    return 0
+
+
+def _administrator_password(source: str | None) -> tuple[Secret, str | None]:
+    """The password, and the text to show when we made it up."""
+    if source is not None:
+        return read_password(source), None
+    if sys.stdin.isatty():
+        return ask_password(ADMINISTRATOR), None
+    made_up = generated_password()
+    return Secret.of_text(made_up), made_up
+
+
+async def fill(instance: Instance, password: Secret, reactor: Any) -> None:
+    """The base tree and the administrator, into a store that is made here."""
+    async with foundation_of(instance, reactor, create=True) as foundation:
+        await load_base(foundation, password)
+
+
+async def load_base(foundation: Foundation, password: Secret) -> None:
+    """The tree that every domain has; base.ldif is written for dc=im, and renamed on the way in."""
+    domain = foundation.views.domain
+    text = (files("provserver.ldif") / "base.ldif").read_text("utf-8")
+    renamed = text.replace(str(domain_dn("im")), str(domain)).encode()
+    edits = Edits(foundation.rooms, "provserver init")
+    await load_stream(foundation, edits, "base.ldif", renamed.splitlines(keepends=True))
+    await add_administrator(edits, domain, password)
+    await foundation.store.commit(edits.commit())
+
+
+async def add_administrator(edits: Edits, domain: DN, password: Secret) -> None:
+    """etaadmin: a global user with the profile DomainAdministrator (facts/imps.md 3.2)."""
+    common = f"eTNamespaceName=CommonObjects,{domain}"
+    dn = DN.parse(f"eTGlobalUserName={ADMINISTRATOR},eTGlobalUserContainerName=Global Users,{common}")
+    profile = f"eTAdminProfileName=DomainAdministrator,eTAdminProfileContainerName=Admin Profiles,{common}"
+    await edits.add(
+        dn,
+        [
+            ("objectClass", [b"eTGlobalUser"]),
+            ("eTGlobalUserName", [ADMINISTRATOR.encode()]),
+            ("eTFullName", [b"Administrator"]),
+            ("eTUserAdminProfile", [profile.encode()]),
+            ("eTPassword", [password.reveal()]),
+        ],
+    )

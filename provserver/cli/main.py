@@ -1,0 +1,94 @@
+"""The command line: one subcommand a module, one place for exit codes.
+
+0 done, 1 the operation failed, 2 usage or settings. No password is ever an argument: others see command
+lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn, Protocol
+
+from provserver import __version__
+from provserver.cli import demo, dump, init, load, passwd, serve
+from provserver.cli.failure import CommandFailed
+from provserver.cli.instance import InstanceError, KeyRingError, SettingsError
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+
+
+class Command(Protocol):
+    """A module of this folder: its help, its arguments, and what it does (returns the exit code)."""
+
+    HELP: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "init": init,
+    "load": load,
+    "dump": dump,
+    "serve": serve,
+    "passwd": passwd,
+    "demo": demo,
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options; `docs/reference/commands.md` is made of it."""
+    top = _Parser(
+        prog="provserver",
+        description="The open provisioning server for password synchronisation, fronted by LDAP.",
+        epilog="Start with: provserver demo",
+    )
+    top.add_argument("--version", action="version", version=f"provserver {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.HELP, description=command.HELP)
+        command.arguments(sub)
+        sub.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            dest="overrides",
+            metavar="SECTION.KEY=VALUE",
+            help="override a setting of provserver.toml for this run; may be repeated",
+        )
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command].run(options)
+    except (SettingsError, InstanceError, KeyRingError) as error:
+        print(f"provserver: {error}", file=sys.stderr)
+        return USAGE
+    except CommandFailed as error:
+        print(f"provserver: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("provserver: interrupted", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output went away (`provserver dump | head`): not a fault.
+        sys.stderr.close()
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

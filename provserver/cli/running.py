@@ -1,0 +1,38 @@
+"""Runs a command's coroutine on the reactor, and brings its outcome or its exception back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+def run_until_done(work: Callable[[IReactorCore], Coroutine[object, object, T]]) -> T:
+    """The result of `work(reactor)`; the reactor is installed here, once a process, and stops afterwards."""
+    from twisted.internet import reactor as installed
+
+    reactor = cast(IReactorCore, installed)
+    outcome: list[T | Failure] = []
+
+    def finished(result: T | Failure) -> None:
+        outcome.append(result)
+        if reactor.running:
+            reactor.stop()
+
+    def start() -> None:
+        deferred: Deferred[T] = Deferred.fromCoroutine(work(reactor))  # type: ignore[arg-type]
+        deferred.addBoth(finished)
+
+    reactor.callWhenRunning(start)
+    reactor.run()
+    if not outcome:
+        raise KeyboardInterrupt
+    result = outcome[0]
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result

@@ -1,0 +1,92 @@
+"""`provserver serve DIR`: answer until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+
+from provserver.cli.failure import CommandFailed
+from provserver.cli.instance import Instance
+from provserver.cli.logs import start_logs
+from provserver.cli.offline import instance_at, opened
+from provserver.cli.running import run_until_done
+from provserver.service import ProvisioningServer, tls_options
+
+HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C)"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", metavar="DIR", help="the instance")
+    parser.add_argument(
+        "--ldap-port", type=_port, metavar="N", help="instead of server.ldap_port; 0 is a free port"
+    )
+    parser.add_argument(
+        "--ldaps-port", type=_port, metavar="N", help="instead of server.ldaps_port; 0 is a free port"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    overrides = list(options.overrides)
+    for key in ("ldap_port", "ldaps_port"):
+        value = getattr(options, key)
+        if value is not None:
+            overrides.append(f"server.{key}={value}")
+    instance = instance_at(options.directory, overrides)
+
+    async def work(reactor: Any) -> None:
+        # Timers by the monotonic clock: a wall clock that is set must not fire or delay them (design "Time").
+        reactor.seconds = time.monotonic
+        stop = until_stopped(reactor)
+        start_logs(instance)
+        server = await started(instance, reactor)
+        try:
+            print(f"ready {server.addresses()}", flush=True)
+            await stop
+        finally:
+            await server.stop()
+
+    run_until_done(work)
+    return 0
+
+
+async def started(instance: Instance, reactor: Any) -> ProvisioningServer:
+    """The instance's server, accepting connections. CommandFailed says what stands in the way."""
+    try:
+        tls = tls_options(instance.certificate, instance.certificate_key)
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"the certificate cannot be used: {error}") from None
+    schema, store = await opened(instance, reactor)
+    server = ProvisioningServer(instance.settings, instance.keys, schema, reactor, logs=instance.logs)
+    try:
+        await server.start(store=store, tls=tls)
+    except CannotListenError as error:
+        await server.stop()
+        raise CommandFailed(
+            f"port {error.port} of {error.interface or 'any address'} cannot be used: {error.socketError}; "
+            "another server may have it: --ldap-port and --ldaps-port choose others, 0 a free one"
+        ) from None
+    return server
+
+
+def until_stopped(reactor: Any) -> Deferred[None]:
+    """Fires at SIGTERM or SIGINT, which then do not end the loop: the store is closed first."""
+    stop: Deferred[None] = Deferred()
+
+    def stopped(number: int, frame: object) -> None:
+        reactor.callFromThread(lambda: None if stop.called else stop.callback(None))
+
+    # In the place of the reactor's own handlers.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    return stop

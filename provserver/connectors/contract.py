@@ -1,0 +1,167 @@
+"""What the server asks of an endpoint, whatever kind it is.
+
+A connector keeps its connection open between passwords and closes it when told; it never opens, sets and
+closes per password (the lesson of SAP at 100,000 users, see the ECMA2 documentation). It says how secure its
+line is, and it fails only with the exceptions named here: each is permanent or transient, so that the courier
+knows what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, Flag, auto
+from typing import ClassVar, Protocol
+
+from provserver.directory.names import DN
+from provserver.vault.secret import Secret
+
+
+class Security(Enum):
+    """Whether what goes over the line can be read on the way."""
+
+    SECURE = "secure"
+    NOT_SECURE = "not secure"
+
+
+class PasswordOption(Flag):
+    """How a password is set (ECMA2 PasswordOptions): an agent's sync sets none of these."""
+
+    NONE = 0
+    FORCE_CHANGE_AT_LOGON = auto()
+    UNLOCK_ACCOUNT = auto()
+    VALIDATE_PASSWORD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as a connector needs it: its name at the endpoint and its attributes, never a password."""
+
+    name: str
+    dn: DN
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class ConnectorFailure(Exception):
+    """An endpoint did not do what it was asked. The text is for the administrator, never holds a password."""
+
+    transient: ClassVar[bool] = False
+    """True: a later attempt may succeed. False: only a person, or another password, changes the outcome."""
+
+    outcome_unknown: bool = False
+    """True on an instance: the password may have been set. The connection is closed, the newest password
+    sent again."""
+
+
+class AccessDenied(ConnectorFailure):
+    """Our credentials are right, our rights are not."""
+
+
+class BadServerCredentials(ConnectorFailure):
+    """The endpoint does not accept our credentials."""
+
+
+class DroppedConnection(ConnectorFailure):
+    """The line broke in the middle."""
+
+    transient = True
+
+
+class ServerDown(ConnectorFailure):
+    """Nobody answers."""
+
+    transient = True
+
+
+class Busy(ConnectorFailure):
+    """The endpoint asks for patience."""
+
+    transient = True
+
+
+class ObjectMissing(ConnectorFailure):
+    """The endpoint has no such account."""
+
+
+class OldPasswordIncorrect(ConnectorFailure):
+    """A change (not a set) named the wrong old password."""
+
+
+class PasswordIllFormed(ConnectorFailure):
+    """The endpoint cannot take these characters or this length."""
+
+
+class PasswordPolicyViolation(ConnectorFailure):
+    """The endpoint's own policy refuses this password."""
+
+
+class PasswordInHistory(PasswordPolicyViolation):
+    """The endpoint's policy refuses this password because the account has or had it: a repeat is told so."""
+
+
+class NotSupported(ConnectorFailure):
+    """The endpoint cannot do this at all."""
+
+
+class ConnectorError(ConnectorFailure):
+    """Something else, which repeating will not mend."""
+
+
+class SettingsError(ValueError):
+    """A setting of an endpoint makes no sense: `key` names it, the text says what was expected."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        super().__init__(f"{key}: {expected}")
+        self.key = key
+
+
+Fold = Callable[[bytes], bytes]
+"""How an endpoint alters a password before it compares: not at all, or upper case, cut at 8 (mainframe)."""
+
+
+def keep_as_is(password: bytes) -> bytes:
+    """The fold of an endpoint that compares passwords exactly."""
+    return password
+
+
+@dataclass(frozen=True, slots=True)
+class Accepts:
+    """What kinds of secret an endpoint takes: clear text, and hashes of which schemes."""
+
+    clear_text: bool = True
+    schemes: frozenset[str] = frozenset()
+
+
+class Connector(Protocol):
+    """One endpoint's line. Owned by one courier at a time; not shared."""
+
+    security: Security
+    accepts: Accepts
+    fold: Fold
+
+    async def open(self, partition: str = "") -> None:
+        """Make ready: connect, check the certificate, log in. Harmless when open. Raises ConnectorFailure."""
+
+    async def close(self) -> None:
+        """Let go of the line; never fails, harmless when closed already."""
+
+    async def set_password(self, account: Account, secret: Secret, options: PasswordOption) -> None:
+        """Set the password as an administrator would; returns when it is confirmed. ConnectorFailure."""
+
+    async def change_password(self, account: Account, old: Secret, new: Secret) -> None:
+        """Change the password knowing the old one. Raises ConnectorFailure."""
+
+    def explore(self) -> AsyncIterator[Account]:
+        """Every account at the endpoint, page by page. ConnectorFailure; NotSupported when it can't."""
+
+
+class ConnectorKind(Protocol):
+    """What an entry point of `provserver.connectors` names: makes connectors from an endpoint's settings."""
+
+    setting_names: ClassVar[Mapping[str, str]]
+    """Every setting with one line of help; `docs/reference/connectors.md` is made of them."""
+
+    def __call__(
+        self, settings: Mapping[str, str], secrets: Mapping[str, Secret], reactor: object
+    ) -> Connector:
+        """A closed connector. Raises SettingsError naming the key; does no I/O."""

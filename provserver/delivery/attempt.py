@@ -1,0 +1,253 @@
+"""One attempt to set one password: everything that is looked at before it is sent, and what its end means.
+
+The seal is opened last, right before the password goes out, and after it was made sure that no newer change
+of the user was committed in the meantime and that the line is as secure as the endpoint requires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from twisted.logger import Logger
+
+from provserver.connectors.contract import (
+    Account,
+    Connector,
+    ConnectorFailure,
+    DroppedConnection,
+    PasswordInHistory,
+    PasswordOption,
+    Security,
+)
+from provserver.delivery.events import MEANINGS, ConnectorBroken, Outcome, outcome_of
+from provserver.delivery.parcels import Parcel
+from provserver.delivery.retry import Hold, RetryPolicy
+from provserver.directory.entries import EntryId
+from provserver.imps.endpoints import Endpoint
+from provserver.storage.contract import Delivery, DeliveryState, MarkFate
+from provserver.vault.secret import Secret
+
+_log = Logger()
+
+
+class Facts(Protocol):
+    """What couriers ask of the tree, as it is now. Asked for every parcel: an answer should cost
+    microseconds."""
+
+    async def endpoint(self, endpoint: EntryId) -> Endpoint | None: ...
+
+    async def account(self, account: EntryId) -> Account | None: ...
+
+    def connector(self, endpoint: Endpoint) -> Connector:
+        """A closed connector with the endpoint's settings. LookupError, ValueError: there can be none."""
+
+
+OpenSeal = Callable[[Delivery], Secret]
+"""Opens a delivery's sealed password, or raises."""
+
+
+class Ending(NamedTuple):
+    """How an attempt ended, as it will be settled."""
+
+    outcome: Outcome
+    state: DeliveryState
+    mark: MarkFate
+    detail: str = ""
+    due: float = 0.0
+
+
+class EndpointDown(Exception):
+    """The line could not be opened, for a reason that concerns whatever waits for this endpoint."""
+
+    def __init__(self, endpoint: Endpoint, failure: ConnectorFailure, ending: Ending) -> None:
+        super().__init__(str(failure))
+        self.endpoint = endpoint
+        self.failure = failure
+        self.ending = ending
+
+
+class _Stop(Exception):
+    """Ends an attempt before anything was sent."""
+
+    def __init__(self, outcome: Outcome, state: DeliveryState, detail: str = "") -> None:
+        self.outcome = outcome
+        self.state = state
+        self.detail = detail
+
+
+class Courier:
+    """One line to an endpoint, and the version of the endpoint's entry that it was made for."""
+
+    __slots__ = ("connector", "used", "version")
+
+    def __init__(self) -> None:
+        self.connector: Connector | None = None
+        self.version = 0
+        self.used = False
+        """Whether a password went over the line since it was opened: such a line may have died unnoticed."""
+
+    async def hang_up(self) -> None:
+        self.used = False
+        if self.connector is not None:
+            await self.connector.close()
+
+
+_OPTIONS = tuple(PasswordOption(flags) for flags in range(8))
+_UPDATED = Ending(Outcome.UPDATED, DeliveryState.UPDATED, MarkFate.ENDED)
+
+
+class Attempts:
+    """Makes attempts; keeps nothing between them."""
+
+    def __init__(self, facts: Facts, open_seal: OpenSeal, wall: Callable[[], float]) -> None:
+        self._facts = facts
+        self._open_seal = open_seal
+        self._wall = wall
+
+    async def make(self, endpoint_id: EntryId, courier: Courier, parcel: Parcel) -> Ending:
+        """One attempt, from the look at the endpoint to its end. EndpointDown; nothing else."""
+        endpoint: Endpoint | None = None
+        try:
+            known = parcel.known
+            if known is not None:
+                endpoint, account = known
+            else:
+                endpoint, account = await self._facts_of(endpoint_id, parcel)
+            if endpoint.propagation_disabled:
+                raise _Stop(Outcome.NOT_ENABLED, DeliveryState.HELD)
+            await self._send(endpoint, courier, parcel, account)
+        except _Stop as stop:
+            return Ending(stop.outcome, stop.state, _nothing_sent(parcel), stop.detail)
+        except ConnectorFailure as failure:
+            if not MEANINGS[outcome_of(failure)].line_is_good:
+                await _hang_up(courier)
+            return self.after_failure(endpoint, parcel, failure)
+        except EndpointDown:
+            await _hang_up(courier)
+            raise
+        except Exception as error:
+            await _hang_up(courier)
+            return self.after_failure(endpoint, parcel, _broken(error))
+        return _UPDATED
+
+    def after_failure(self, endpoint: Endpoint | None, parcel: Parcel, failure: ConnectorFailure) -> Ending:
+        """What a failure means for a parcel: retried, held, cancelled, or updated after all."""
+        if isinstance(failure, PasswordInHistory) and parcel.maybe_set:
+            return Ending(Outcome.UNVERIFIED, DeliveryState.UNVERIFIED, MarkFate.ENDED, str(failure))
+        if failure.outcome_unknown:
+            parcel.maybe_set = True
+        if parcel.superseded:
+            return self.superseded(parcel)
+        retry = (
+            RetryPolicy() if endpoint is None else RetryPolicy(endpoint.retry_limit, endpoint.retry_interval)
+        )
+        next_step = retry.next(parcel.delivery.attempts + 1, failure, self._wall())
+        outcome, mark = outcome_of(failure), _nothing_sent(parcel)
+        if isinstance(next_step, Hold):
+            return Ending(outcome, DeliveryState.HELD, mark, str(failure))
+        if parcel.maybe_set:
+            # Kept through later failures: the refusal of a repeat is understood by it, after a restart too.
+            outcome = Outcome.OUTCOME_UNKNOWN
+        return Ending(outcome, DeliveryState.RETRYING, mark, str(failure), next_step.due)
+
+    def superseded(self, parcel: Parcel) -> Ending:
+        return Ending(Outcome.OUT_OF_DATE, DeliveryState.CANCELLED, _nothing_sent(parcel))
+
+    # -- the steps
+
+    async def _facts_of(self, endpoint_id: EntryId, parcel: Parcel) -> tuple[Endpoint, Account]:
+        endpoint = await self._facts.endpoint(endpoint_id)
+        if endpoint is None:
+            raise _Stop(Outcome.NOT_CONFIGURED, DeliveryState.FAILED, "The endpoint is gone.")
+        account = await self._facts.account(parcel.delivery.account)
+        if account is None:
+            raise _Stop(Outcome.OBJECT_MISSING, DeliveryState.FAILED, "Its entry is gone.")
+        return endpoint, account
+
+    async def _send(self, endpoint: Endpoint, courier: Courier, parcel: Parcel, account: Account) -> None:
+        connector = courier.connector
+        if connector is None or courier.version != endpoint.version:
+            connector = await self._equip(courier, endpoint)
+        if endpoint.require_secure:
+            _demand_security(connector)
+        await self._open(endpoint, connector, parcel)
+        try:
+            await self._set(endpoint, connector, parcel, account)
+        except DroppedConnection as dropped:
+            parcel.maybe_set = parcel.maybe_set or dropped.outcome_unknown
+            if not courier.used:
+                raise
+            # A line kept open may be dead without our knowing: one more try, on a new one, is part of this
+            # attempt.
+            await _hang_up(courier)
+            await self._open(endpoint, connector, parcel)
+            await self._set(endpoint, connector, parcel, account)
+        courier.used = True
+
+    async def _equip(self, courier: Courier, endpoint: Endpoint) -> Connector:
+        """A connector with the settings that the endpoint has now."""
+        await _hang_up(courier)
+        courier.connector = None
+        try:
+            connector = self._facts.connector(endpoint)
+        except (LookupError, ValueError) as error:
+            # Neither holds a secret: settings are named by key, seals by key id.
+            raise _Stop(Outcome.NOT_CONFIGURED, DeliveryState.HELD, str(error)) from None
+        courier.connector = connector
+        courier.version = endpoint.version
+        return connector
+
+    async def _open(self, endpoint: Endpoint, connector: Connector, parcel: Parcel) -> None:
+        try:
+            await connector.open()
+        except ConnectorFailure as failure:
+            # Also when it is permanent: a hundred parcels must not mean a hundred failed logins.
+            raise EndpointDown(endpoint, failure, self.after_failure(endpoint, parcel, failure)) from None
+
+    async def _set(self, endpoint: Endpoint, connector: Connector, parcel: Parcel, account: Account) -> None:
+        """Send. From the last look at `superseded` to the connector's call nothing else runs."""
+        if endpoint.require_secure:
+            _demand_security(connector)
+        if parcel.newest.change != parcel.delivery.change:
+            raise _Stop(Outcome.OUT_OF_DATE, DeliveryState.CANCELLED)
+        try:
+            secret = self._open_seal(parcel.delivery)
+        except Exception as error:
+            raise _Stop(Outcome.SEAL_BROKEN, DeliveryState.HELD, type(error).__name__) from None
+        try:
+            await connector.set_password(account, secret, _OPTIONS[parcel.delivery.options])
+        except ConnectorFailure:
+            raise
+        except Exception as error:
+            broken = _broken(error)
+            broken.outcome_unknown = True
+            raise broken from None
+
+
+def _nothing_sent(parcel: Parcel) -> MarkFate:
+    """The mark of an attempt that surely did not set the password; an earlier one may have."""
+    return MarkFate.ENDED if parcel.maybe_set else MarkFate.REMOVED
+
+
+def _demand_security(connector: Connector) -> None:
+    if connector.security is not Security.SECURE:
+        raise _Stop(Outcome.NOT_SECURE, DeliveryState.HELD)
+
+
+def _broken(error: Exception) -> ConnectorBroken:
+    """A fault in a connector, told by its kind and its place: its text may hold anything, a password too."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" in {place.tb_frame.f_code.co_name}, line {place.tb_lineno}"
+    text = f"{type(error).__name__}{where}"
+    _log.error("a connector has a fault: {text}", text=text)
+    return ConnectorBroken(text)
+
+
+async def _hang_up(courier: Courier) -> None:
+    try:
+        await courier.hang_up()
+    except Exception as error:
+        _log.error("a connector could not be closed: {kind}", kind=type(error).__name__)

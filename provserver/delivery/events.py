@@ -1,0 +1,151 @@
+"""How an attempt to deliver a password can end: the closed set, with event ids, in one table.
+
+6919 to 6928 are MIIS's ids with MIIS's meaning (seed 003; its full list is not public, nothing is made up
+in that range). 7000 to 7099 are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final
+
+from provserver.connectors.contract import (
+    AccessDenied,
+    BadServerCredentials,
+    Busy,
+    ConnectorError,
+    ConnectorFailure,
+    DroppedConnection,
+    NotSupported,
+    ObjectMissing,
+    OldPasswordIncorrect,
+    PasswordIllFormed,
+    PasswordInHistory,
+    PasswordPolicyViolation,
+    ServerDown,
+)
+
+
+class Severity(Enum):
+    INFORMATION = "information"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ConnectorBroken(ConnectorFailure):
+    """A connector raised what no connector may raise. Tried again like a passing failure, and in the end
+    held."""
+
+    transient = True
+
+
+class Outcome(IntEnum):
+    """How an attempt ended; the value is the event id."""
+
+    UPDATED = 7000
+    UNVERIFIED = 7001
+    OUT_OF_DATE = 6919
+    NOT_ENABLED = 6921
+    NOT_CONFIGURED = 6922
+    OBJECT_MISSING = 6923
+    POLICY_VIOLATION = 6927
+    NOT_SUPPORTED = 6928
+    ACCESS_DENIED = 7010
+    BAD_CREDENTIALS = 7011
+    LINE_LOST = 7012
+    OUTCOME_UNKNOWN = 7013
+    SERVER_DOWN = 7014
+    BUSY = 7015
+    OLD_PASSWORD_INCORRECT = 7016
+    ILL_FORMED = 7017
+    CONNECTOR_ERROR = 7018
+    NOT_SECURE = 7020
+    SEAL_BROKEN = 7021
+    CONNECTOR_BROKEN = 7022
+    RELEASED = 7030
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an outcome means: `text` is a sentence, `line_is_good` whether the connection may be used
+    again."""
+
+    severity: Severity
+    text: str
+    line_is_good: bool = True
+
+
+_INFO, _WARNING, _ERROR = Severity.INFORMATION, Severity.WARNING, Severity.ERROR
+
+MEANINGS: Final[Mapping[Outcome, Meaning]] = {
+    Outcome.UPDATED: Meaning(_INFO, "The password was set."),
+    Outcome.UNVERIFIED: Meaning(
+        _WARNING,
+        "The password was sent twice, and refused the second time because it is there: updated, unverified.",
+    ),
+    Outcome.OUT_OF_DATE: Meaning(
+        _INFO, "The password was not sent because a newer one has been accepted since."
+    ),
+    Outcome.NOT_ENABLED: Meaning(_ERROR, "Propagation is disabled on the endpoint."),
+    Outcome.NOT_CONFIGURED: Meaning(_ERROR, "The endpoint has no usable connector."),
+    Outcome.OBJECT_MISSING: Meaning(_WARNING, "The account could not be found."),
+    Outcome.POLICY_VIOLATION: Meaning(_ERROR, "The endpoint's password policy refuses the password."),
+    Outcome.NOT_SUPPORTED: Meaning(_ERROR, "The endpoint cannot set passwords."),
+    Outcome.ACCESS_DENIED: Meaning(_ERROR, "The server has no right to set this password."),
+    Outcome.BAD_CREDENTIALS: Meaning(
+        _ERROR, "The endpoint refuses the server's credentials.", line_is_good=False
+    ),
+    Outcome.LINE_LOST: Meaning(
+        _WARNING, "The line was lost before the password was sent.", line_is_good=False
+    ),
+    Outcome.OUTCOME_UNKNOWN: Meaning(
+        _WARNING, "The line was lost, and the password may have been set.", line_is_good=False
+    ),
+    Outcome.SERVER_DOWN: Meaning(_WARNING, "The endpoint cannot be reached.", line_is_good=False),
+    Outcome.BUSY: Meaning(_WARNING, "The endpoint is busy."),
+    Outcome.OLD_PASSWORD_INCORRECT: Meaning(_ERROR, "The old password is not the account's."),
+    Outcome.ILL_FORMED: Meaning(_ERROR, "The endpoint cannot take this password."),
+    Outcome.CONNECTOR_ERROR: Meaning(_ERROR, "The endpoint refuses, and repeating will not help."),
+    Outcome.NOT_SECURE: Meaning(
+        _ERROR, "The endpoint requires a secure connection and the connector has none: nothing was sent."
+    ),
+    Outcome.SEAL_BROKEN: Meaning(_ERROR, "The sealed password cannot be opened: nothing was sent."),
+    Outcome.CONNECTOR_BROKEN: Meaning(_ERROR, "The connector has a fault.", line_is_good=False),
+    Outcome.RELEASED: Meaning(_INFO, "The server stopped before the password was sent."),
+}
+
+_BY_FAILURE: Final[Mapping[type[ConnectorFailure], Outcome]] = {
+    AccessDenied: Outcome.ACCESS_DENIED,
+    BadServerCredentials: Outcome.BAD_CREDENTIALS,
+    DroppedConnection: Outcome.LINE_LOST,
+    ServerDown: Outcome.SERVER_DOWN,
+    Busy: Outcome.BUSY,
+    ObjectMissing: Outcome.OBJECT_MISSING,
+    OldPasswordIncorrect: Outcome.OLD_PASSWORD_INCORRECT,
+    PasswordIllFormed: Outcome.ILL_FORMED,
+    PasswordPolicyViolation: Outcome.POLICY_VIOLATION,
+    PasswordInHistory: Outcome.POLICY_VIOLATION,
+    NotSupported: Outcome.NOT_SUPPORTED,
+    ConnectorError: Outcome.CONNECTOR_ERROR,
+    ConnectorBroken: Outcome.CONNECTOR_BROKEN,
+}
+
+
+def outcome_of(failure: ConnectorFailure) -> Outcome:
+    """The outcome that a connector's failure is; a class of a third party counts as the one it is derived
+    from."""
+    if failure.outcome_unknown:
+        return Outcome.OUTCOME_UNKNOWN
+    for kind in type(failure).__mro__:
+        outcome = _BY_FAILURE.get(kind)
+        if outcome is not None:
+            return outcome
+    return Outcome.CONNECTOR_ERROR
+
+
+def sentence(outcome: Outcome, detail: str = "") -> str:
+    """What is written down: the meaning, and what the endpoint said (never a secret)."""
+    text = MEANINGS[outcome].text
+    return f"{text} {detail}" if detail else text

@@ -1,0 +1,5 @@
+"""Names, entries, schema, matching, filters evaluated, LDIF and access rules.
+
+Pure: no wire, no I/O, no clock. May import `ldap.filters`, `ldap.results` and `vault`.
+Start at `names` and `entries`, then `schema`.
+"""

@@ -1,0 +1,116 @@
+"""Distinguished names (RFC 4514): parsed once, compared by a normalised key.
+
+A name's key is its RDNs, root first, each ended by U+001F. No prepared value contains a control character,
+so a subtree is exactly the keys that start with its top's key, and these are one range in binary order
+(`subtree_range`), in which every entry comes before what is below it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from provserver.directory import nametext
+from provserver.directory.nametext import RDN, InvalidName
+
+__all__ = ["DN", "RDN", "ROOT", "InvalidName", "subtree_range"]
+
+_REMEMBERED: Final = 32_768
+"""Names kept parsed: a domain of 10,000 users works from this cache."""
+_LONGEST_REMEMBERED: Final = 1_024
+"""Characters. Longer names are parsed each time, so that the cache is bounded in bytes too."""
+
+
+class DN:
+    """A distinguished name. Equal names have equal keys, whatever their case, spaces and escapes.
+
+    Values compare without regard to case and outer or repeated spaces, whatever their type (ours: the names
+    of this tree are all of that kind); types compare by a small table of standard names and OIDs.
+    """
+
+    __slots__ = ("_parent", "_text", "key", "rdns")
+
+    rdns: tuple[RDN, ...]
+    """Leaf first."""
+    key: str
+
+    def __init__(self, rdns: tuple[RDN, ...]) -> None:
+        self.rdns = rdns
+        self.key = "".join([rdn.key for rdn in reversed(rdns)])
+        self._text: str | None = None
+        self._parent: DN | None = None
+
+    @staticmethod
+    def parse(text: str) -> DN:
+        """The name that a text means (remembered). InvalidName: what was expected, and at which character."""
+        if len(text) > _LONGEST_REMEMBERED:
+            return DN(nametext.parse_rdns(text))
+        return _remembered(text)
+
+    @property
+    def text(self) -> str:
+        """RFC 4514, as it was spelled, with no more escapes than needed."""
+        text = self._text
+        if text is None:
+            text = self._text = ",".join([rdn.text for rdn in self.rdns])
+        return text
+
+    @property
+    def depth(self) -> int:
+        """The number of RDNs; the root has none."""
+        return len(self.rdns)
+
+    @property
+    def parent(self) -> DN | None:
+        """The name one level up; None for the root."""
+        parent = self._parent
+        if parent is None and self.rdns:
+            parent = self._parent = DN(self.rdns[1:]) if len(self.rdns) > 1 else ROOT
+        return parent
+
+    def ancestor(self, depth: int) -> DN:
+        """The name's topmost `depth` RDNs: itself at its own depth. ValueError: it is not that deep."""
+        above = len(self.rdns) - depth
+        if depth < 0 or above < 0:
+            raise ValueError(f"{self.text!r} has no ancestor of depth {depth}")
+        return DN(self.rdns[above:]) if above else self
+
+    def child(self, type: str, value: str) -> DN:
+        """The name one level down; `value` is the plain value, without escapes."""
+        return DN((RDN.of(type, value), *self.rdns))
+
+    def is_within(self, ancestor: DN) -> bool:
+        """Whether this is the ancestor itself or lies below it."""
+        return self.key.startswith(ancestor.key)
+
+    def relocate(self, old_ancestor: DN, new_ancestor: DN) -> DN:
+        """The name after its ancestor was renamed. ValueError: it does not lie within `old_ancestor`."""
+        if not self.is_within(old_ancestor):
+            raise ValueError(f"{self.text!r} is not within {old_ancestor.text!r}")
+        return DN(self.rdns[: len(self.rdns) - len(old_ancestor.rdns)] + new_ancestor.rdns)
+
+    def __eq__(self, other: object) -> bool:
+        return self.key == other.key if isinstance(other, DN) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"DN({self.text!r})"
+
+
+ROOT: Final = DN(())
+
+
+@lru_cache(_REMEMBERED)
+def _remembered(text: str) -> DN:
+    return DN(nametext.parse_rdns(text))
+
+
+def subtree_range(dn: DN) -> tuple[str, str]:
+    """The keys of a subtree: exactly `low <= key < high`, in code point (so UTF-8) order."""
+    key = dn.key
+    return (key, key[:-1] + " ") if key else ("", "\x7f")

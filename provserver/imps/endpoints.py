@@ -1,0 +1,117 @@
+"""Endpoints as their entries describe them, and which endpoint an account belongs to.
+
+An endpoint's entry is the child of a namespace's entry; everything below it is its own. The attributes are
+ours (prefix `prov`): IMPS's names for the check boxes are not public, and a site adds them as further NAMEs
+(facts/imps.md 1.4, design "Contracts").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provserver.directory.entries import Entry, EntryId
+from provserver.directory.names import DN
+from provserver.imps.messages import account_name
+from provserver.imps.namespaces import display_name
+from provserver.storage.contract import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the server knows of an endpoint. `sealed_secrets` are `key=<sealed>` values as stored."""
+
+    id: EntryId
+    dn: DN
+    version: int
+    name: str
+    namespace: str
+    type_name: str
+    connector: str
+    settings: Mapping[str, str]
+    sealed_secrets: tuple[str, ...] = field(repr=False)
+    propagation_disabled: bool
+    agent_installed: bool
+    require_secure: bool
+    retry_limit: int
+    retry_interval: float
+
+    def account_name(self, account: Entry) -> str:
+        """`Active Directory Account 'test, user' on 'AD-Test'`."""
+        return account_name(self.type_name, leaf_value(account.dn), self.name)
+
+
+def leaf_value(dn: DN) -> str:
+    """The value of a name's first RDN: what people call the entry."""
+    return dn.rdns[0].pairs[0][1]
+
+
+def _flag(entry: Entry, key: str, default: bool) -> bool:
+    values = entry.values(key)
+    return values[0].upper() in (b"TRUE", b"1", b"YES") if values else default
+
+
+def _number(entry: Entry, key: str, default: int) -> int:
+    text = entry.text(key)
+    return int(text) if text.isdigit() else default
+
+
+def settings_of(values: tuple[str, ...]) -> dict[str, str]:
+    """`key=value` values as a mapping; what has no `=` is a key with an empty value."""
+    settings = {}
+    for value in values:
+        key, _, rest = value.partition("=")
+        settings[key.strip()] = rest.strip()
+    return settings
+
+
+def read_endpoint(entry: Entry) -> Endpoint:
+    """An endpoint from its entry."""
+    namespace = entry.dn.rdns[1].pairs[0][1]
+    return Endpoint(
+        id=entry.id,
+        dn=entry.dn,
+        version=entry.version,
+        name=leaf_value(entry.dn),
+        namespace=namespace,
+        type_name=display_name(namespace),
+        connector=entry.text("provconnector"),
+        settings=settings_of(entry.texts("provsetting")),
+        sealed_secrets=entry.texts("provsecret"),
+        propagation_disabled=_flag(entry, "provdisablepasswordpropagation", False),
+        agent_installed=_flag(entry, "provpasswordsyncagentinstalled", True),
+        require_secure=_flag(entry, "provrequiresecureconnection", True),
+        retry_limit=_number(entry, "provretrylimit", 10),
+        retry_interval=float(_number(entry, "provretryinterval", 60)),
+    )
+
+
+class Endpoints:
+    """Endpoints as they are now; an entry is read into an `Endpoint` once per version."""
+
+    def __init__(self, store: Store, domain: DN) -> None:
+        self._store = store
+        self._levels = domain.depth + 2
+        self._known: dict[EntryId, Endpoint] = {}
+
+    def dn_of(self, account: DN) -> DN | None:
+        """The endpoint that a name belongs to; None: it lies above all endpoints."""
+        rdns = account.rdns
+        if len(rdns) <= self._levels:
+            return None
+        return account.ancestor(self._levels)
+
+    async def of_account(self, account: DN) -> Endpoint | None:
+        dn = self.dn_of(account)
+        entry = await self._store.read(dn) if dn is not None else None
+        return self._read(entry) if entry is not None else None
+
+    async def get(self, endpoint: EntryId) -> Endpoint | None:
+        entry = await self._store.read_id(endpoint)
+        return self._read(entry) if entry is not None else None
+
+    def _read(self, entry: Entry) -> Endpoint:
+        known = self._known.get(entry.id)
+        if known is None or known.version != entry.version:
+            known = self._known[entry.id] = read_endpoint(entry)
+        return known

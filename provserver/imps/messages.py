@@ -1,0 +1,100 @@
+"""Every sentence that the server says about passwords and users, in the form of IMPS:
+`:ETA_<S|E>_<nnnn><XYY>, <text>`.
+
+One catalogue: a text or a number is nowhere else. `source` tells how sure we are: "seen" in a public
+document (facts/imps.md 3.4), "[K]" remembered but unconfirmed, "ours". Our numbers are 9000 and up, a range
+that no seen message uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    severity: str
+    number: int
+    tag: str
+    text: str
+    source: str
+
+
+class Message(Enum):
+    """A message of the catalogue; `say` fills it in."""
+
+    PASSWORDS_UPDATED = _Form(
+        "S",
+        245,
+        "MGU",
+        "Global User '{user}' and associated account passwords updated successfully: {counts}",
+        "[K]",
+    )
+    PASSWORDS_UPDATE_FAILED = _Form(
+        "E",
+        245,
+        "MGU",
+        "Global User '{user}' and associated account passwords update failed: {counts}",
+        "[K]",
+    )
+    OBJECT_NOT_FOUND = _Form("E", 9001, "MAC", "'{dn}' does not exist", "ours")
+    NOT_AN_ACCOUNT = _Form(
+        "E", 9002, "MAC", "'{dn}' is not an account: it takes no password synchronisation", "ours"
+    )
+    CHECK_REFUSED = _Form(
+        "E", 9010, "MAC", "Password check for {account} failed: {reason}", "seen (text), ours (number)"
+    )
+    SYNC_REFUSED = _Form("E", 9011, "MAC", "Password change for {account} failed: {reason}", "ours")
+    CHECK_PASSED = _Form("S", 9012, "MAC", "Password check for {account} succeeded", "ours")
+    ECHO_RECOGNISED = _Form(
+        "S", 9013, "MAC", "Password of {account} was set by this server: nothing to do", "ours"
+    )
+    USER_REFUSED = _Form("E", 9020, "MGU", "Global User '{user}' password change failed: {reason}", "ours")
+    USER_UPDATED = _Form("S", 9021, "MGU", "Global User '{user}' password updated successfully", "ours")
+    NOT_CONFIDENTIAL = _Form(
+        "E", 9030, "BGU", "a password may not travel over an unprotected connection: use LDAPS", "ours"
+    )
+    NOT_ALLOWED = _Form("E", 9031, "BGU", "'{who}' may not {what} '{dn}'", "ours")
+    TOO_MANY_TESTS = _Form(
+        "E", 9032, "MAC", "too many password checks for {account}: try again in {seconds} s", "ours"
+    )
+    OUTBOX_FULL = _Form("E", 9033, "MGU", "too many deliveries are waiting: try again later", "ours")
+    BAD_CREDENTIALS = _Form(
+        "E", 9040, "BGU", "Bind to provisioning server failed: wrong name or password", "ours"
+    )
+    SUSPENDED = _Form(
+        "E", 9041, "BGU", "Bind to provisioning server as '{user}' failed: the user is suspended", "ours"
+    )
+
+    @property
+    def source(self) -> str:
+        return self.value.source
+
+    def say(self, **fields: str) -> str:
+        """The whole diagnostic message."""
+        form = self.value
+        return f":ETA_{form.severity}_{form.number:04d}<{form.tag}>, {form.text.format(**fields)}"
+
+
+class Reason(Enum):
+    """Why an account's password was not taken; the second half of CHECK_REFUSED and SYNC_REFUSED."""
+
+    IN_PROGRESS = "Another password change is in progress."
+    """As seen in the agent's log (KB 53148)."""
+    NOT_CORRELATED = "the account is not yet correlated to this global user"
+    """After "not yet correlated to this global user" (facts/imps.md 1.2); the rest of the wording is ours."""
+    NOT_ENABLED = "password synchronization is not enabled for Global User '{user}' (eTPropagatePassword)"
+    SUSPENDED = "Global User '{user}' is suspended"
+    POLICY = "{refusals}"
+
+
+def account_name(endpoint_type: str, account: str, endpoint: str) -> str:
+    """`Active Directory Account 'test, user' on 'AD-Test'` (facts/imps.md 3.3)."""
+    return f"{endpoint_type} Account '{account}' on '{endpoint}'"
+
+
+def counts(updated: int, unchanged: int, failures: int, pending: int) -> str:
+    """The bracketed summary; `pending` is ours and only there when there is any."""
+    tail = f", pending: {pending}" if pending else ""
+    return f"(accounts updated: {updated}, unchanged: {unchanged}, failures: {failures}{tail})"

@@ -1,0 +1,33 @@
+"""Where global users live, and what is asked of their entries in more than one place (facts/imps.md 1.2, 2)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from provserver.directory.entries import Entry
+from provserver.directory.names import DN
+
+
+@lru_cache(16)
+def global_users(domain: DN) -> DN:
+    """The container of global users."""
+    return DN.parse(f"eTGlobalUserContainerName=Global Users,eTNamespaceName=CommonObjects,{domain}")
+
+
+def global_user_dn(name: str, domain: DN) -> DN:
+    """The DN of the global user of that name."""
+    return global_users(domain).child("eTGlobalUserName", name)
+
+
+def is_global_user(entry: Entry) -> bool:
+    return any(value.lower() == b"etglobaluser" for value in entry.values("objectclass"))
+
+
+def is_suspended(user: Entry) -> bool:
+    """`eTSuspended` is the truth."""
+    return user.text("etsuspended", "0") == "1"
+
+
+def may_propagate(user: Entry) -> bool:
+    """`eTPropagatePassword` = 1: agents may change this user's password (seed 000)."""
+    return user.text("etpropagatepassword") == "1"

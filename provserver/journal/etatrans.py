@@ -1,0 +1,98 @@
+"""The transaction log in the form that IMPS writes, so that existing habits of reading it keep working.
+
+`20190402:111426:TID=000b38:Modify    :E462:----:S: text`: date, time, thread, operation (10 wide), own id,
+parent id or `----`, kind, text; `+` after the kind marks a wrapped line. Kinds S (start), P (parameter), F
+(failure) are seen; success has no seen kind, ours is `S:` with "SUCCESS:" [G]. Source: facts/imps.md 3.5.
+Secrets never reach this module: callers pass `MASK` in their place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+MASK: Final = "********"
+_WIDTH: Final = 71
+"""Columns of text before a line is wrapped, as in the seen samples."""
+
+
+class Sink(Protocol):
+    """Where lines go; buffers, and never blocks the caller."""
+
+    def write(self, text: str) -> None: ...
+
+
+class Etatrans:
+    """Writes transactions; which ones is the caller's to decide (config parameter Transaction Log/Level)."""
+
+    def __init__(self, sink: Sink | None, wall: Callable[[], float], thread: int = 0) -> None:
+        self.enabled = sink is not None
+        self._sink = sink
+        self._wall = wall
+        self._thread = f"TID={thread:06x}"
+        self._next = 0
+        self._second = -1
+        self._stamp = ""
+
+    def begin(self, letter: str, operation: str, parent: str | None = None) -> Transaction:
+        """A transaction of its own id: `E` external request, `S` connector request, `D` a commit (ours)."""
+        self._next += 1
+        return Transaction(self, f"{letter}{self._next % 10_000:03d}", operation, parent)
+
+    def head(self, operation: str, own: str, parent: str | None) -> str:
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y%m%d:%H%M%S", time.localtime(second))
+        return f"{self._stamp}:{self._thread}:{operation:<10}:{own}:{parent or '----'}:"
+
+    def emit(self, text: str) -> None:
+        if self._sink is not None:
+            self._sink.write(text)
+
+
+class Transaction:
+    """One request's lines, gathered and written together."""
+
+    __slots__ = ("_head", "_lines", "_log", "id")
+
+    def __init__(self, log: Etatrans, own: str, operation: str, parent: str | None) -> None:
+        self._log = log
+        self.id: Final = own
+        self._head = log.head(operation, own, parent)
+        self._lines: list[str] = []
+
+    def _add(self, kind: str, text: str) -> None:
+        text = _printable(text)
+        head = self._head
+        lines = self._lines
+        lines.append(f"{head}{kind}: {text[:_WIDTH]}\n")
+        for start in range(_WIDTH, len(text), _WIDTH):
+            lines.append(f"{head}{kind}:+{text[start : start + _WIDTH]}\n")
+
+    def start(self, text: str) -> None:
+        self._add("S", text)
+
+    def parameters(self, dn: str, values: Sequence[tuple[str, str]]) -> None:
+        self._add("P", f"    dn: {dn}")
+        for name, value in values:
+            self._add("P", f"    {name}:  {value}")
+
+    def failure(self, what: str, code: int, code_text: str, message: str) -> None:
+        self._add("F", f"FAILURE: {what}")
+        self._add("F", f"    rc: 0x{code:04x} ({code_text})")
+        self._add("F", f"    msg: {message}")
+        self._finish()
+
+    def success(self, message: str) -> None:
+        self._add("S", f"SUCCESS: {message}")
+        self._finish()
+
+    def _finish(self) -> None:
+        self._log.emit("".join(self._lines))
+
+
+def _printable(text: str) -> str:
+    """One line, whatever a client put into a name: a forged log line begins with a line end."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

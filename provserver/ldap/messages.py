@@ -1,0 +1,229 @@
+"""What is said on the wire, typed: one dataclass per protocolOp of RFC 4511.
+
+Names, descriptions and texts are `str`; values are `bytes`, as they came. A message that can carry a password
+does not show its values in its repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from provserver.ldap.filters import Filter, Scope
+from provserver.ldap.results import Result
+from provserver.vault.secret import Secret
+
+
+class DerefAliases(IntEnum):
+    NEVER = 0
+    IN_SEARCHING = 1
+    FINDING_BASE = 2
+    ALWAYS = 3
+
+
+class ChangeKind(IntEnum):
+    ADD = 0
+    DELETE = 1
+    REPLACE = 2
+    INCREMENT = 3  # RFC 4525
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control as it came; its value is decoded by whoever knows the type."""
+
+    oid: str
+    critical: bool = False
+    value: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAttribute:
+    """A description with its values; the values are hidden from repr (they may be passwords)."""
+
+    description: str
+    values: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    kind: ChangeKind
+    attribute: PartialAttribute
+
+
+@dataclass(frozen=True, slots=True)
+class SaslCredentials:
+    mechanism: str
+    credentials: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BindRequest:
+    version: int
+    name: str
+    authentication: Secret | SaslCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class UnbindRequest:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    base: str
+    scope: Scope
+    deref_aliases: DerefAliases
+    size_limit: int
+    time_limit: int
+    types_only: bool
+    filter: Filter
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRequest:
+    dn: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    dn: str
+    attributes: tuple[PartialAttribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    dn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyDNRequest:
+    dn: str
+    new_rdn: str
+    delete_old_rdn: bool
+    new_superior: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRequest:
+    dn: str
+    description: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonRequest:
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedRequest:
+    oid: str
+    value: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BindResponse:
+    result: Result
+    server_sasl_credentials: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResultEntry:
+    dn: str
+    attributes: tuple[PartialAttribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResultReference:
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResultDone:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class AddResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyDNResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class CompareResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedResponse:
+    result: Result
+    oid: str | None = None
+    value: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IntermediateResponse:
+    oid: str | None = None
+    value: bytes | None = field(default=None, repr=False)
+
+
+Request = (
+    BindRequest
+    | UnbindRequest
+    | SearchRequest
+    | ModifyRequest
+    | AddRequest
+    | DeleteRequest
+    | ModifyDNRequest
+    | CompareRequest
+    | AbandonRequest
+    | ExtendedRequest
+)
+
+Response = (
+    BindResponse
+    | SearchResultEntry
+    | SearchResultReference
+    | SearchResultDone
+    | ModifyResponse
+    | AddResponse
+    | DeleteResponse
+    | ModifyDNResponse
+    | CompareResponse
+    | ExtendedResponse
+    | IntermediateResponse
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One LDAPMessage: an operation, the id that joins question and answer, and its controls."""
+
+    id: int
+    operation: Request | Response
+    controls: tuple[Control, ...] = ()
+
+
+NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
+START_TLS: Final = "1.3.6.1.4.1.1466.20037"
+PASSWORD_MODIFY: Final = "1.3.6.1.4.1.4203.1.11.1"
+WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
+CANCEL: Final = "1.3.6.1.1.8"

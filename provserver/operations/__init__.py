@@ -1,0 +1,5 @@
+"""One module per LDAP operation, and the chain they pass through.
+
+May import `ldap`, `directory`, the contract of `storage`, `imps`, `passwords`, `delivery`, `exploration`,
+`journal`, `vault`. Start at `chain`.
+"""

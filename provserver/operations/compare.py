@@ -1,0 +1,39 @@
+"""Compare (RFC 4511 4.10)."""
+
+from __future__ import annotations
+
+from provserver.directory.access import Identity, may_read
+from provserver.directory.filtering import compile_filter
+from provserver.imps.messages import Message
+from provserver.ldap.filters import Equality
+from provserver.ldap.messages import CompareRequest
+from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.context import House
+
+
+async def compare(request: CompareRequest, identity: Identity, house: House) -> Result:
+    """compareTrue, compareFalse, or why neither can be said."""
+    rooms = house.rooms
+    dn, _ = rooms.views.resolve(request.dn)
+    if not may_read(identity, dn):
+        raise Refusal(
+            ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
+            Message.NOT_ALLOWED.say(who=identity.name(), what="compare", dn=str(dn)),
+        )
+    key = rooms.schema.key(request.description)
+    if rooms.schema.is_secret(key):
+        raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, f"{request.description} cannot be compared")
+    entry = await rooms.store.read(dn)
+    if entry is None:
+        raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
+    if not any(subtype in entry.attributes for subtype in rooms.schema.subtypes(key)):
+        raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, f"{request.description} has no value")
+    value = request.value
+    if rooms.schema.is_name_valued(request.description):
+        value = rooms.views.inside_value(value)
+    verdict = compile_filter(Equality(request.description, value), rooms.schema)(entry)
+    if verdict is None:
+        raise Refusal(
+            ResultCode.INAPPROPRIATE_MATCHING, f"{request.description} cannot be compared with this value"
+        )
+    return Result(ResultCode.COMPARE_TRUE if verdict else ResultCode.COMPARE_FALSE)

@@ -1,0 +1,219 @@
+"""Changes to the tree, gathered over the store until they are committed together.
+
+One `Edits` is one commit: an LDAP add, modify or delete has a single edit in it, an LDIF load has many, and
+later ones see earlier ones. What makes the tree an IMPS happens here, so that it is the same however an
+entry comes: `provGlobalUser` becomes the inclusion entry, `eTPassword` becomes a hash, `provSecret` is
+sealed, DN values are stored ending in the domain.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from provserver.directory.entries import Entry, EntryId
+from provserver.directory.names import DN
+from provserver.directory.schema import Schema
+from provserver.directory.tree import modified, new_entry
+from provserver.imps.inclusions import (
+    SHORTHAND_KEY,
+    SUBORDINATE_KEY,
+    SUPERIOR_KEY,
+    Inclusions,
+    account_class_of,
+)
+from provserver.imps.users import is_global_user
+from provserver.imps.views import Views
+from provserver.ldap.results import Refusal, ResultCode
+from provserver.passwords.credentials import Credentials, NewPassword
+from provserver.storage.contract import Commit, JournalEvent, Put, Remove, Store
+from provserver.vault.sealing import Seal
+from provserver.vault.secret import Secret
+
+ENDPOINT_SECRET_KEY: Final = "provsecret"
+PASSWORD_KEY: Final = "etpassword"
+
+Change = tuple[int, str, Sequence[bytes]]
+"""(kind as in RFC 4511 4.6, description, values)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What edits need from the rest of the house."""
+
+    store: Store
+    schema: Schema
+    views: Views
+    inclusions: Inclusions
+    seal: Seal
+    new_password: NewPassword
+    new_id: Callable[[], EntryId]
+    wall: Callable[[], float]
+    stamp: Callable[[float], str]
+    """Wall-clock seconds to generalized time."""
+
+
+class Edits:
+    """Edits of one commit, by one author."""
+
+    def __init__(self, rooms: Rooms, by: str) -> None:
+        self._rooms = rooms
+        self._by = by
+        self._at = rooms.wall()
+        self._stamp = rooms.stamp(self._at)
+        self._writes: dict[str, Put | Remove] = {}
+        self._ids: dict[EntryId, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    async def read(self, dn: DN) -> Entry | None:
+        """The entry as it will be after the edits so far."""
+        edit = self._writes.get(dn.key)
+        if edit is None:
+            return await self._rooms.store.read(dn)
+        return edit.entry if isinstance(edit, Put) else None
+
+    async def add(self, dn: DN, attributes: Sequence[tuple[str, Sequence[bytes]]]) -> Entry:
+        """Add an entry; Refusal as RFC 4511 4.7."""
+        if await self.read(dn) is not None:
+            raise Refusal(ResultCode.ENTRY_ALREADY_EXISTS, f"'{dn}' exists already")
+        parent = dn.parent
+        if dn != self._rooms.views.domain and (parent is None or await self.read(parent) is None):
+            raise Refusal(ResultCode.NO_SUCH_OBJECT, f"'{dn}' cannot be added: its parent does not exist")
+        schema = self._rooms.schema
+        kept: list[tuple[str, Sequence[bytes]]] = []
+        owner: DN | None = None
+        password: Secret | None = None
+        given_id: EntryId | None = None
+        for description, values in attributes:
+            key = schema.key(description)
+            if key == SHORTHAND_KEY:
+                owner = self._owner_dn(values)
+            elif key == PASSWORD_KEY:
+                password = self._one_password(description, values)
+            elif key == "etid" and values:
+                given_id = EntryId(values[0].decode().lower())
+            else:
+                kept.append((description, self._inside(description, values)))
+        entry_id = given_id or self._rooms.new_id()
+        kept = [(d, await self._sealed(entry_id, d, v)) for d, v in kept]
+        entry = new_entry(dn, kept, schema, entry_id, self._stamp, self._by)
+        if password is not None:
+            entry = await self._with_password(entry, password)
+        inclusion = await self._inclusion(owner, entry) if owner is not None else None
+        self._put(entry, 0)
+        if inclusion is not None:
+            self._put(inclusion, 0)
+        return entry
+
+    async def modify(self, dn: DN, changes: Sequence[Change]) -> Entry:
+        """Change an entry; Refusal as RFC 4511 4.6."""
+        entry = await self._existing(dn)
+        schema = self._rooms.schema
+        prepared: list[Change] = []
+        password: Secret | None = None
+        for kind, description, values in changes:
+            key = schema.key(description)
+            if key == PASSWORD_KEY:
+                password = self._one_password(description, values)
+                continue
+            if key == SHORTHAND_KEY:
+                raise Refusal(
+                    ResultCode.UNWILLING_TO_PERFORM,
+                    f"{description} is shorthand for an inclusion and is taken only when an account is added",
+                )
+            inside = self._inside(description, values)
+            prepared.append((kind, description, await self._sealed(entry.id, description, inside)))
+        changed = modified(entry, prepared, schema, self._stamp, self._by) if prepared else entry
+        if password is not None:
+            changed = await self._with_password(changed, password)
+        self._put(changed, entry.version)
+        return changed
+
+    async def delete(self, dn: DN) -> None:
+        """Delete a leaf entry, and with a global user or an account its inclusions."""
+        entry = await self._existing(dn)
+        for key in (SUPERIOR_KEY, SUBORDINATE_KEY):
+            for inclusion_id in await self._rooms.store.find(key, entry.id.encode()):
+                inclusion = await self._rooms.store.read_id(inclusion_id)
+                if inclusion is not None and inclusion.dn.key not in self._writes:
+                    self._writes[inclusion.dn.key] = Remove(inclusion.id, inclusion.dn, inclusion.version)
+        known = self._writes.get(dn.key)
+        if isinstance(known, Put) and known.expected == 0:
+            del self._writes[dn.key]
+        else:
+            self._writes[dn.key] = Remove(entry.id, entry.dn, entry.version)
+
+    def commit(self, journal: Sequence[JournalEvent] = ()) -> Commit:
+        """The edits as one commit."""
+        return Commit(at=self._at, by=self._by, writes=tuple(self._writes.values()), journal=tuple(journal))
+
+    async def _existing(self, dn: DN) -> Entry:
+        entry = await self.read(dn)
+        if entry is None:
+            raise Refusal(ResultCode.NO_SUCH_OBJECT, f"'{dn}' does not exist")
+        return entry
+
+    def _put(self, entry: Entry, expected: int) -> None:
+        known = self._writes.get(entry.dn.key)
+        if isinstance(known, Put):
+            expected = known.expected
+        self._writes[entry.dn.key] = Put(entry, expected)
+
+    def _inside(self, description: str, values: Sequence[bytes]) -> Sequence[bytes]:
+        if not self._rooms.schema.is_name_valued(description):
+            return values
+        return [self._rooms.views.inside_value(value) for value in values]
+
+    async def _sealed(self, entry_id: EntryId, description: str, values: Sequence[bytes]) -> Sequence[bytes]:
+        """`provSecret: key=value` with the value sealed for this entry; other attributes as they are."""
+        key = self._rooms.schema.key(description)
+        if key != ENDPOINT_SECRET_KEY:
+            if self._rooms.schema.is_secret(key) and values:
+                raise Refusal(ResultCode.UNWILLING_TO_PERFORM, f"{description} cannot be written")
+            return values
+        sealed = []
+        for value in values:
+            name, separator, secret = value.partition(b"=")
+            if not separator or not name.strip():
+                raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{description}: expected key=value")
+            box = self._rooms.seal.seal(Secret(secret), entry_id.encode())
+            sealed.append(name.strip() + b"=" + base64.b64encode(box))
+        return sealed
+
+    def _one_password(self, description: str, values: Sequence[bytes]) -> Secret:
+        if len(values) != 1 or not values[0]:
+            raise Refusal(
+                ResultCode.CONSTRAINT_VIOLATION, f"{description}: expected exactly one non-empty value"
+            )
+        return Secret(values[0])
+
+    async def _with_password(self, entry: Entry, password: Secret) -> Entry:
+        """A password that an administrator loads: hashed, and not judged by the profile (as in a repository
+        load).
+        """
+        if not is_global_user(entry):
+            raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "eTPassword can be stored on global users only")
+        attributes = dict(entry.attributes)
+        credentials = Credentials.of(entry)
+        attributes.update(await self._rooms.new_password(credentials, password, self._at))
+        return Entry(entry.id, entry.dn, attributes, entry.version)
+
+    def _owner_dn(self, values: Sequence[bytes]) -> DN:
+        if len(values) != 1:
+            raise Refusal(ResultCode.CONSTRAINT_VIOLATION, "provGlobalUser: expected exactly one value")
+        return self._rooms.views.resolve(values[0].decode())[0]
+
+    async def _inclusion(self, owner: DN, account: Entry) -> Entry:
+        if account_class_of(account) is None:
+            raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "provGlobalUser can be set on accounts only")
+        user = await self.read(owner)
+        if user is None:
+            raise Refusal(
+                ResultCode.CONSTRAINT_VIOLATION, f"provGlobalUser: there is no global user '{owner}'"
+            )
+        dn, attributes = self._rooms.inclusions.attributes(user, account)
+        return new_entry(dn, attributes, self._rooms.schema, self._rooms.new_id(), self._stamp, self._by)

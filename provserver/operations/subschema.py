@@ -1,0 +1,82 @@
+"""The two entries that every client may read: the root DSE and the subschema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from provserver import __version__
+from provserver.directory.entries import Attribute, Entry, EntryId
+from provserver.directory.names import DN
+from provserver.directory.schema import Schema
+from provserver.imps.views import View, Views
+from provserver.operations.selection import Selection
+
+SUBSCHEMA_NAME: Final = "cn=subschema"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualEntry:
+    """An entry that is made, not stored, under its name on the wire."""
+
+    name: str
+    entry: Entry
+
+    def select(self, selection: Selection) -> list[Attribute]:
+        """What was asked of it; its attributes are operational, so most must be named or asked by `+`."""
+        return selection.of(self.entry, View.BARE)
+
+
+def _virtual(name: str, attributes: Mapping[str, Sequence[str]]) -> VirtualEntry:
+    return VirtualEntry(
+        name,
+        Entry(
+            EntryId(""),
+            DN.parse(name),
+            {
+                description.lower(): Attribute(description, tuple(value.encode() for value in values))
+                for description, values in attributes.items()
+                if values
+            },
+        ),
+    )
+
+
+class Subschema:
+    """Makes both entries once: the schema does not change while the server runs."""
+
+    def __init__(self, schema: Schema, views: Views) -> None:
+        self._root = _virtual(
+            "",
+            {
+                "objectClass": ["top"],
+                "namingContexts": [
+                    Views.render(views.domain, view) for view in (View.SERVER, View.REPOSITORY)
+                ],
+                "subschemaSubentry": ["cn=Subschema"],
+                "supportedLDAPVersion": ["3"],
+                "supportedFeatures": [
+                    "1.3.6.1.4.1.4203.1.5.1",  # all operational attributes, RFC 3673
+                    "1.3.6.1.4.1.4203.1.5.3",  # absolute true and false filters, RFC 4526
+                    "1.3.6.1.1.14",  # modify-increment, RFC 4525
+                ],
+                "vendorName": ["provserver"],
+                "vendorVersion": [__version__],
+            },
+        )
+        self._subschema = _virtual(
+            "cn=Subschema",
+            {
+                "objectClass": ["top", "subentry", "subschema"],
+                "cn": ["Subschema"],
+                "structuralObjectClass": ["subschema"],
+                **schema.definitions(),
+            },
+        )
+
+    def root_dse(self) -> VirtualEntry:
+        return self._root
+
+    def entry(self) -> VirtualEntry:
+        return self._subschema

@@ -1,0 +1,429 @@
+"""The one place where everything is put together.
+
+`Foundation` is what offline commands need too: store, schema, the rooms that edit the tree.
+`ProvisioningServer` adds what serves: exchange, couriers, listeners. Only `cli` and `testing` import this
+module.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL.crypto import X509, PKey
+from twisted.application.service import MultiService
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.python.threadpool import ThreadPool
+
+from provserver.connectors.contract import Account, Connector, Fold, keep_as_is
+from provserver.connectors.emulated import EmulatedEndpoints
+from provserver.connectors.registry import ConnectorKinds
+from provserver.delivery.couriers import Couriers, CourierSettings
+from provserver.delivery.plan import account_for_connector
+from provserver.directory.entries import Entry, EntryId
+from provserver.directory.schema import Schema
+from provserver.directory.tree import new_entry
+from provserver.imps.endpoints import Endpoint, Endpoints
+from provserver.imps.inclusions import Inclusions
+from provserver.imps.parameters import Parameters
+from provserver.imps.views import Views
+from provserver.journal.etatrans import Etatrans
+from provserver.journal.files import LogFile, etatrans_name
+from provserver.ldap.limits import Limits
+from provserver.ldap.server import LdapServerFactory
+from provserver.operations.chain import Chain
+from provserver.operations.context import House, SearchBounds
+from provserver.operations.edits import Rooms
+from provserver.operations.lasting import Lasting
+from provserver.operations.subschema import Subschema
+from provserver.passwords.binding import PasswordCheck
+from provserver.passwords.credentials import loading
+from provserver.passwords.exchange import Exchange, ExchangeSettings, row_of
+from provserver.passwords.gates import Gates
+from provserver.passwords.hashing import Hasher, hashing_pool
+from provserver.passwords.policy import Policy
+from provserver.passwords.profile import ProfileRules
+from provserver.passwords.rate import TestRate
+from provserver.passwords.verdicts import Verdicts
+from provserver.settings import Settings
+from provserver.storage.contract import Delivery, Put, Store
+from provserver.storage.sqlite import SqliteStore
+from provserver.vault.keyring import KeyRing
+from provserver.vault.sealing import Seal
+from provserver.vault.secret import Secret
+
+
+@cache
+def shipped_schema_texts() -> tuple[tuple[str, str], ...]:
+    """The schema files that come with us: (name, text), in the order of their names."""
+    folder = files("provserver.schema")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".schema"))
+    return tuple((name, (folder / name).read_text("utf-8")) for name in names)
+
+
+@cache
+def _shipped_schema() -> Schema:
+    return Schema.parse(shipped_schema_texts())
+
+
+def load_schema(site_files: Sequence[Path] = ()) -> Schema:
+    """Our schema and the site's additions. SchemaError names file and line; OSError."""
+    if not site_files:
+        return _shipped_schema()
+    site = [(str(path), path.read_text("utf-8")) for path in site_files]
+    return Schema.parse([*shipped_schema_texts(), *site])
+
+
+async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
+    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError, FileExistsError."""
+    if create:
+        return await SqliteStore.create(path, schema, reactor=reactor)
+    return await SqliteStore.open(path, schema, reactor=reactor)
+
+
+async def memory_store(schema: Schema, reactor: Any) -> Store:
+    """A store that is gone when it is closed, for tests."""
+    return await SqliteStore.in_memory(schema, reactor=reactor)
+
+
+def generalized_time(at: float) -> str:
+    """Wall-clock seconds as `YYYYMMDDHHMMSSZ` (RFC 4517 3.3.13)."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at))
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What every command stands on, server running or not."""
+
+    settings: Settings
+    keys: KeyRing
+    schema: Schema
+    store: Store
+    views: Views
+    parameters: Parameters
+    inclusions: Inclusions
+    endpoints: Endpoints
+    hasher: Hasher
+    policy: Policy
+    seal: Seal
+    rooms: Rooms
+    wall: Callable[[], float]
+
+
+def lay_foundation(
+    settings: Settings,
+    keys: KeyRing,
+    schema: Schema,
+    store: Store,
+    *,
+    wall: Callable[[], float] = time.time,
+    pool: ThreadPool | None = None,
+    reactor: Any = None,
+) -> Foundation:
+    """Put the offline rooms together. Without `pool`, passwords are hashed where they are."""
+    views = Views(settings.server.domain)
+    inclusions = Inclusions(store, views.domain)
+    hasher = Hasher(settings.passwords, pool, reactor, waiting_limit=settings.passwords.hashing_queue)
+    seal = Seal(keys)
+    policy = Policy(store, views.domain, hasher, keys)
+
+    async def rules() -> ProfileRules:
+        return (await policy.current()).rules
+
+    rooms = Rooms(
+        store=store,
+        schema=schema,
+        views=views,
+        inclusions=inclusions,
+        seal=seal,
+        new_password=loading(hasher, keys, rules),
+        new_id=lambda: EntryId(new_uuid()),
+        wall=wall,
+        stamp=generalized_time,
+    )
+    return Foundation(
+        settings=settings,
+        keys=keys,
+        schema=schema,
+        store=store,
+        views=views,
+        parameters=Parameters(store, views.domain),
+        inclusions=inclusions,
+        endpoints=Endpoints(store, views.domain),
+        hasher=hasher,
+        policy=policy,
+        seal=seal,
+        rooms=rooms,
+        wall=wall,
+    )
+
+
+class EndpointFacts:
+    """What couriers and the exchange ask about endpoints and accounts, answered from the tree as it is now."""
+
+    def __init__(self, foundation: Foundation, kinds: ConnectorKinds, reactor: Any) -> None:
+        self._foundation = foundation
+        self._kinds = kinds
+        self._reactor = reactor
+        self._folds: dict[EntryId, tuple[int, Fold]] = {}
+
+    def fold_of(self, endpoint: Endpoint) -> Fold:
+        """How the endpoint alters passwords before it compares; as they are, for an endpoint that cannot be
+        made.
+        """
+        known = self._folds.get(endpoint.id)
+        if known is None or known[0] != endpoint.version:
+            try:
+                fold = self.connector(endpoint).fold
+            except (LookupError, ValueError):
+                fold = keep_as_is
+            known = self._folds[endpoint.id] = (endpoint.version, fold)
+        return known[1]
+
+    def connector(self, endpoint: Endpoint) -> Connector:
+        """A closed connector. UnknownKind, SettingsError."""
+        return self._kinds.make(
+            endpoint.connector,
+            endpoint.settings,
+            self._secrets(endpoint),
+            self._reactor,
+            endpoint=endpoint.name,
+        )
+
+    async def endpoint(self, endpoint: EntryId) -> Endpoint | None:
+        return await self._foundation.endpoints.get(endpoint)
+
+    async def account(self, account: EntryId) -> Account | None:
+        entry = await self._foundation.store.read_id(account)
+        return account_for_connector(entry) if entry is not None else None
+
+    def open_seal(self, delivery: Delivery) -> Secret:
+        """The password of a row of the outbox. SealBroken."""
+        return self._foundation.seal.open(delivery.sealed, row_of(delivery.id, delivery.account))
+
+    def _secrets(self, endpoint: Endpoint) -> Mapping[str, Secret]:
+        seal = self._foundation.seal
+        opened = {}
+        for value in endpoint.sealed_secrets:
+            key, _, box = value.partition("=")
+            opened[key] = seal.open(base64.b64decode(box), endpoint.id.encode())
+        return opened
+
+
+def tls_options(certificate: Path, key: Path) -> CertificateOptions:
+    """A server's TLS from PEM files: the certificate with its chain, and its key. TLS 1.2 or newer. OSError,
+    ValueError.
+    """
+    chain = load_pem_x509_certificates(certificate.read_bytes())
+    private = load_pem_private_key(key.read_bytes(), password=None)
+    first, *rest = [X509.from_cryptography(one) for one in chain]
+    return CertificateOptions(
+        privateKey=PKey.from_cryptography_key(private),  # type: ignore[arg-type]  # RSA and EC keys are both taken
+        certificate=first,
+        extraCertChain=rest,
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    )
+
+
+class ProvisioningServer(MultiService):
+    """The server: made with its settings and keys, started with its store and certificate, stopped whole.
+
+    `clock` gives timers (retries, idle times, waits), `wall` stored times; a test turns both. The listening
+    sockets are the reactor's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: KeyRing,
+        schema: Schema,
+        reactor: Any,
+        *,
+        logs: Path | None = None,
+        clock: IReactorTime | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's services have no types
+        self.settings = settings
+        self.emulated = EmulatedEndpoints()
+        self._keys = keys
+        self._schema = schema
+        self._reactor = reactor
+        self._clock = clock or cast(IReactorTime, reactor)
+        self._wall = wall
+        self._logs = logs
+        self._ports: list[tuple[str, IListeningPort]] = []
+        self._files: list[LogFile] = []
+        self._pool = hashing_pool(settings.passwords.hashing_threads)
+        self._lasting = Lasting()
+        self._factory: LdapServerFactory | None = None
+        self._store: Store | None = None
+
+    async def start(self, *, store: Store, tls: CertificateOptions | None) -> None:
+        """Accept connections on the store's tree; from here on the store is this server's to close.
+        CannotListenError.
+        """
+        self._store = store
+        self._pool.start()
+        settings = self.settings
+        self.foundation = foundation = lay_foundation(
+            settings, self._keys, self._schema, store, wall=self._wall, pool=self._pool, reactor=self._reactor
+        )
+        kinds = ConnectorKinds({"emulated": self.emulated.kind()})
+        facts = EndpointFacts(foundation, kinds, self._clock)
+        delivery = settings.delivery
+        self.couriers = Couriers(
+            store,
+            facts,
+            facts.open_seal,
+            self._clock,
+            self._wall,
+            CourierSettings(
+                concurrency=delivery.concurrency,
+                idle=delivery.idle_time,
+                lease=delivery.lease,
+                grace=settings.server.shutdown_time,
+            ),
+        )
+        self.couriers.setServiceParent(self)  # type: ignore[no-untyped-call]
+        handler = Chain(self._house(foundation, facts))
+        self._factory = LdapServerFactory(
+            handler,
+            clock=self._clock,
+            randomness=os.urandom,
+            limits=Limits(**dataclasses.asdict(settings.limits)),
+        )
+        self.startService()  # type: ignore[no-untyped-call]
+        where = settings.server
+        if where.ldap_enabled:
+            port = self._reactor.listenTCP(
+                where.ldap_port, self._factory, interface=where.ldap_address, backlog=511
+            )
+            self._ports.append(("ldap", port))
+        if tls is not None:
+            port = self._reactor.listenSSL(
+                where.ldaps_port, self._factory, tls, interface=where.ldaps_address, backlog=511
+            )
+            self._ports.append(("ldaps", port))
+
+    async def stop(self) -> None:
+        """Refuse new connections, tell the old ones, finish what was begun, close the store."""
+        for _, port in self._ports:
+            await maybeDeferred(port.stopListening)
+        self._ports.clear()
+        if self._factory is not None:
+            self._factory.disconnect_all("the server is stopping")
+            await self._lasting_ended()
+        if self.running:
+            await maybeDeferred(self.stopService)
+        if self._store is not None:
+            await self._store.close()
+            self._store = None
+        if self._pool.started:
+            self._pool.stop()
+        for file in self._files:
+            file.close()
+        self._files.clear()
+
+    async def _lasting_ended(self) -> None:
+        """Exchanges that were begun end, within `server.shutdown_time`; what is not committed by then was
+        never acknowledged.
+        """
+        ended = self._lasting.ended()
+        ended.addTimeout(self.settings.server.shutdown_time, self._reactor, onTimeoutCancel=lambda *_: None)
+        await ended
+
+    def addresses(self) -> str:
+        """`ldap=HOST:PORT ldaps=HOST:PORT` of what is listened on."""
+        return " ".join(f"{name}={_place(port)}" for name, port in self._ports)
+
+    def url(self, scheme: str = "ldaps") -> str:
+        """`ldaps://HOST:PORT`. LookupError when that port is not open."""
+        for name, port in self._ports:
+            if name == scheme:
+                return f"{scheme}://{_place(port)}"
+        raise LookupError(f"{scheme} is not listened on")
+
+    def _house(self, foundation: Foundation, facts: EndpointFacts) -> House:
+        settings = self.settings
+        return House(
+            rooms=foundation.rooms,
+            parameters=foundation.parameters,
+            exchange=self._exchange(foundation, facts),
+            lasting=self._lasting,
+            password_check=PasswordCheck(foundation.hasher),
+            subschema=Subschema(self._schema, foundation.views),
+            etatrans=Etatrans(self._etatrans_sink(), self._wall, os.getpid()),
+            bounds=SearchBounds(
+                settings.search.size_limit, settings.search.time_limit, settings.search.candidate_limit
+            ),
+            protect_passwords=settings.passwords.require_protected_connection,
+            monotonic=self._clock.seconds,
+        )
+
+    def _exchange(self, foundation: Foundation, facts: EndpointFacts) -> Exchange:
+        passwords = self.settings.passwords
+        store, domain = foundation.store, foundation.views.domain
+        return Exchange(
+            store=store,
+            gates=Gates(store, domain, foundation.inclusions, foundation.endpoints, foundation.parameters),
+            inclusions=foundation.inclusions,
+            endpoints=foundation.endpoints,
+            parameters=foundation.parameters,
+            policy=foundation.policy,
+            hasher=foundation.hasher,
+            verdicts=Verdicts(self._clock.seconds, os.urandom(32), passwords.verdict_memory),
+            rate=TestRate(self._clock.seconds, passwords.tests_per_minute),
+            ring=self._keys,
+            seal=foundation.seal,
+            courier=self.couriers,
+            fold_of=facts.fold_of,
+            new_id=new_uuid,
+            wall=self._wall,
+            settings=ExchangeSettings(
+                propagation_wait=passwords.propagation_wait,
+                partial_failure_result=passwords.partial_failure_result,
+                echo_memory=passwords.echo_memory,
+                outbox_limit=self.settings.delivery.outbox_limit,
+            ),
+            include=self._inclusion,
+        )
+
+    def _inclusion(self, user: Entry, account: Entry) -> Put:
+        foundation = self.foundation
+        dn, attributes = foundation.inclusions.attributes(user, account)
+        stamp = generalized_time(self._wall())
+        entry = new_entry(
+            dn, attributes, self._schema, foundation.rooms.new_id(), stamp, "Automatic Correlation"
+        )
+        return Put(entry, 0)
+
+    def _etatrans_sink(self) -> LogFile | None:
+        if self._logs is None or not self.settings.logging.etatrans:
+            return None
+        file = LogFile(self._logs / etatrans_name(self._wall()), self._clock)
+        self._files.append(file)
+        return file
+
+
+def _place(port: IListeningPort) -> str:
+    where = cast(IPv4Address | IPv6Address, port.getHost())
+    return f"[{where.host}]:{where.port}" if ":" in where.host else f"{where.host}:{where.port}"

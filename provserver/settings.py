@@ -1,0 +1,508 @@
+"""provserver.toml -> frozen settings.
+
+Every setting is declared once, here, as a field: type, default, a line of help, bounds. The reader, the
+errors, the commented sample that `init` writes, and docs/reference/settings.md are all made from the
+declarations. An error names the key's path, what was expected and what kind of value came, never a text that
+came: people paste passwords into wrong places. Imports nothing of ours: whoever needs settings is given its
+section. (Longer than 400 lines, because half of it are the declarations, and they belong in one place.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import textwrap
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+KIB = 1024
+MIB = 1024 * KIB
+_META = "provserver"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used. `key` is its path (section.key), empty for the file as a whole."""
+
+    def __init__(self, key: str, problem: str, origin: str = "") -> None:
+        super().__init__(": ".join(part for part in (origin, key, problem) if part))
+        self.key = key
+        self.problem = problem
+        self.origin = origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a declaration says beside type and default."""
+
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str | int, ...] = ()
+    check: Callable[[Any], bool] | None = None
+    expected: str = ""
+    """What `check` checks, as an error says it."""
+
+
+def _setting(
+    default: object,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str | int, ...] = (),
+    check: Callable[[Any], bool] | None = None,
+    expected: str = "",
+) -> Any:
+    """Declare a setting; `Any`, as `field` itself, to stand where the field's type is expected."""
+    rule = _Rule(help, minimum, maximum, choices, check, expected)
+    return field(default=default, metadata={_META: rule})
+
+
+def _port(default: int, help: str) -> Any:
+    return _setting(default, help, minimum=0, maximum=65535)
+
+
+def _seconds(default: float, help: str, *, minimum: float = 0, maximum: float = 366 * 86400) -> Any:
+    return _setting(default, help, minimum=minimum, maximum=maximum)
+
+
+def _text(default: str, help: str) -> Any:
+    return _setting(default, help, check=bool, expected="a text that is not empty")
+
+
+def _is_domain(text: str) -> bool:
+    labels = text.split(".")
+    return all(label and label.replace("-", "").isalnum() and label.isascii() for label in labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where and as what the server answers."""
+
+    domain: str = _setting(
+        "im",
+        "The domain of the tree: im means dc=im. Given at init; a store is made for one domain.",
+        check=_is_domain,
+        expected="a domain name: letters, digits and hyphens, parts separated by dots",
+    )
+    ldap_enabled: bool = _setting(True, "Whether to answer on the clear-text port at all.")
+    ldap_address: str = _text(
+        "127.0.0.1", "Address of the clear-text port. Passwords are refused on it from anywhere but loopback."
+    )
+    ldap_port: int = _port(20389, "Clear-text LDAP. 0: a free port.")
+    ldaps_address: str = _text(
+        "127.0.0.1", "Address of the TLS port. 0.0.0.0 lets agents on other machines in."
+    )
+    ldaps_port: int = _port(20390, "LDAP over TLS. 0: a free port.")
+    tls_certificate: str = _text(
+        "tls/server.pem", "Certificate, and chain if any, in PEM. Relative to the instance."
+    )
+    tls_key: str = _text("tls/server.key", "The certificate's key in PEM. Relative to the instance.")
+    shutdown_time: float = _seconds(5.0, "Seconds for operations in progress to end when the server stops.")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where entries and deliveries are kept."""
+
+    engine: str = _setting("sqlite", "The engine that keeps them.", choices=("sqlite",))
+    path: str = _text("store.db", "The SQLite file. Relative to the instance.")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How much one search may ask for."""
+
+    size_limit: int = _setting(0, "Entries that a search may return. 0: no limit.", minimum=0)
+    time_limit: int = _setting(0, "Seconds that a search may take. 0: no limit.", minimum=0)
+    candidate_limit: int = _setting(0, "Entries that a search may look at. 0: no limit.", minimum=0)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSettings:
+    """Bounds of one connection. The same fields as `provserver.ldap.limits.Limits`, which is made of them."""
+
+    message_before_bind: int = _setting(
+        64 * KIB, "Largest message in bytes before a successful bind.", minimum=KIB
+    )
+    message_after_bind: int = _setting(4 * MIB, "Largest message in bytes after it.", minimum=KIB)
+    read_ahead: int = _setting(64 * KIB, "Bytes read ahead while no request may start.", minimum=KIB)
+    ber_depth: int = _setting(100, "Nesting of and, or, not in a filter.", minimum=1, maximum=200)
+    filter_nodes: int = _setting(10_000, "Parts of one filter, all levels together.", minimum=1)
+    values: int = _setting(100_000, "Values, changes and controls of one message, together.", minimum=1)
+    outstanding_operations: int = _setting(100, "Requests of one connection in progress.", minimum=1)
+    write_chunk: int = _setting(64 * KIB, "Bytes of answers gathered before they are handed on.", minimum=KIB)
+    write_buffer: int = _setting(8 * MIB, "Bytes of answers kept for a slow reader.", minimum=64 * KIB)
+    slow_reader_time: float = _seconds(60.0, "Seconds that a reader may leave that buffer full. 0: for ever.")
+    time_to_first_bind: float = _seconds(
+        60.0, "Seconds from the connection to a successful bind. 0: for ever."
+    )
+    idle_time: float = _seconds(900.0, "Seconds without a request or an operation. 0: for ever.")
+    closing_time: float = _seconds(5.0, "Seconds for the last answers to leave when we close.")
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSettings:
+    """How passwords are hashed, judged and passed on. (What IMPS has as config parameters is in the tree.)"""
+
+    scheme: str = _setting(
+        "argon2id",
+        "How new passwords are hashed. The ssha schemes are fast to guess: for labs and comparisons.",
+        choices=("argon2id", "pbkdf2-sha256", "scrypt", "ssha512", "ssha256", "ssha"),
+    )
+    argon2_memory: int = _setting(
+        19456, "KiB of memory for one Argon2id derivation.", minimum=128, maximum=2**20
+    )
+    argon2_iterations: int = _setting(2, "Passes of Argon2id over its memory.", minimum=1, maximum=1000)
+    argon2_lanes: int = _setting(1, "Lanes of Argon2id.", minimum=1, maximum=16)
+    pbkdf2_iterations: int = _setting(
+        600_000, "Rounds of PBKDF2-HMAC-SHA-256.", minimum=1000, maximum=10_000_000
+    )
+    scrypt_n: int = _setting(
+        16384,
+        "Cost of scrypt.",
+        minimum=1024,
+        maximum=2**18,
+        check=_is_power_of_two,
+        expected="a power of two",
+    )
+    scrypt_r: int = _setting(8, "Block size of scrypt.", minimum=1, maximum=16)
+    scrypt_p: int = _setting(5, "Parallelization of scrypt.", minimum=1, maximum=16)
+    hashing_threads: int = _setting(
+        2, "Threads that hash; each needs the memory set above.", minimum=1, maximum=256
+    )
+    hashing_queue: int = _setting(
+        1000, "Passwords that may wait for them; then the answer is busy.", minimum=1
+    )
+    propagation_wait: float = _seconds(
+        2.0,
+        "Seconds that the answer to a sync waits for first attempts. 0: answer when it is durable.",
+        maximum=3600,
+    )
+    partial_failure_result: int = _setting(
+        0, "LDAP result when some accounts failed: 0 is the truth to an agent, 1 is IMPS's.", choices=(0, 1)
+    )
+    echo_memory: float = _seconds(
+        86400.0, "Seconds for which a password that we delivered is still known as an echo. 0: the threshold."
+    )
+    tests_per_minute: int = _setting(
+        30, "Tests that one agent may make on one account in a minute. 0: no limit.", minimum=0
+    )
+    verdict_memory: float = _seconds(
+        30.0, "Seconds for which a passed test spares the sync after it the checks. 0: off.", maximum=600
+    )
+    bind_memory: float = _seconds(
+        10.0, "Seconds for which a verified bind is not derived again. 0: off.", maximum=600
+    )
+    require_protected_connection: bool = _setting(
+        True, "Refuse passwords over clear text from anywhere but loopback (result 13)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """Passwords on their way to endpoints."""
+
+    concurrency: int = _setting(
+        4, "Deliveries to one endpoint at the same time, each on its own connection.", minimum=1, maximum=256
+    )
+    idle_time: float = _seconds(60.0, "Seconds after which an unused connection to an endpoint is closed.")
+    attempt_time: float = _seconds(
+        30.0, "Seconds that one attempt may take before its outcome is unknown.", minimum=0.1
+    )
+    lease: float = _seconds(
+        120.0, "Seconds after which a claimed delivery that was not settled is claimed again.", minimum=1
+    )
+    outbox_limit: int = _setting(
+        100_000, "Deliveries in the outbox; then new exchanges are refused as busy.", minimum=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """What is written down, beside the journal in the store."""
+
+    directory: str = _text("logs", "Where the logs are. Relative to the instance.")
+    level: str = _setting(
+        "info",
+        "How much the server's own log says.",
+        choices=("debug", "info", "warn", "error", "critical"),
+    )
+    access_log: bool = _setting(True, "Whether each request and result is logged (access.log).")
+    etatrans: bool = _setting(True, "Whether a transaction log in IMPS's form is written (etatrans….log).")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaSettings:
+    """What a site adds to the schema."""
+
+    files: tuple[str, ...] = _setting(
+        (), "Schema files (RFC 4512 text) read after ours. Relative to the instance."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingHelp:
+    """One setting as documentation shows it."""
+
+    section: str
+    key: str
+    type: str
+    default: str
+    """As it stands in the file."""
+    help: str
+    expected: str
+    """Type and bounds, as an error says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, by section."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
+    passwords: PasswordSettings = field(default_factory=PasswordSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    schema: SchemaSettings = field(default_factory=SchemaSettings)
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """The settings in a file. SettingsError."""
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            raise SettingsError("", "there is no such file", str(path)) from None
+        except UnicodeDecodeError as error:
+            raise SettingsError("", f"not UTF-8 at byte {error.start}", str(path)) from None
+        except OSError as error:
+            raise SettingsError("", f"cannot be read: {error.strerror}", str(path)) from None
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "") -> Settings:
+        """The settings in a TOML text. SettingsError."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError("", f"not TOML: {error}", origin) from None
+        sections = _sections()
+        changes: dict[str, object] = {}
+        for name, values in document.items():
+            if name not in sections:
+                raise _unknown(name, "section", sections, origin)
+            if not isinstance(values, Mapping):
+                raise SettingsError(name, f"expected a section [{name}], got {_kind(values)}", origin)
+            changes[name] = _read_section(name, sections[name], values, origin)
+        return dataclasses.replace(cls(), **changes)  # type: ignore[arg-type]  # checked by _read_section
+
+    def override(self, assignment: str) -> Settings:
+        """The settings with one changed, as `--set section.key=value` says. SettingsError."""
+        origin = "--set"
+        path, equals, text = assignment.partition("=")
+        name, dot, key = path.strip().partition(".")
+        if not equals or not dot:
+            raise SettingsError("", "expected SECTION.KEY=VALUE", origin)
+        sections = _sections()
+        if name not in sections:
+            raise _unknown(name, "section", sections, origin)
+        declared = _declared(sections[name])
+        if key not in declared:
+            raise _unknown(f"{name}.{key}", "setting", [f"{name}.{known}" for known in declared], origin)
+        wanted, rule, _ = declared[key]
+        value = _checked(f"{name}.{key}", wanted, rule, _from_text(wanted, text.strip()), origin)
+        section = dataclasses.replace(getattr(self, name), **{key: value})
+        return dataclasses.replace(self, **{name: section})
+
+
+def describe() -> Iterator[SettingHelp]:
+    """Every setting, in the order of the file."""
+    for name, section in _sections().items():
+        for key, (wanted, rule, default) in _declared(section).items():
+            shown = _TYPES[wanted]
+            yield SettingHelp(name, key, shown, _toml(default), rule.help, _expected(wanted, rule))
+
+
+def sample(values: Mapping[str, object] | None = None) -> str:
+    """A provserver.toml, every setting explained and commented out but for those in `values` (by path)."""
+    chosen = dict(values or {})
+    lines = [
+        "# Settings of this provserver instance. A line without # is in force; the values behind # are the",
+        "# defaults. One run can differ: provserver serve DIR --set passwords.scheme=scrypt",
+    ]
+    section = ""
+    for one in describe():
+        if one.section != section:
+            section = one.section
+            about = _sections()[section].__doc__ or ""
+            lines += ["", "", f"[{section}]", f"# {about.splitlines()[0]}"]
+        lines += ["", *textwrap.wrap(one.help, 96, initial_indent="# ", subsequent_indent="# ")]
+        path = f"{section}.{one.key}"
+        if path in chosen:
+            lines.append(f"{one.key} = {_toml(chosen.pop(path))}")
+        else:
+            lines.append(f"# {one.key} = {one.default}")
+    if chosen:
+        raise SettingsError(next(iter(chosen)), "there is no such setting")
+    return "\n".join(lines) + "\n"
+
+
+def reference() -> str:
+    """docs/reference/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Made by `python -m provserver.settings` from provserver/settings.py: change it there. -->",
+        "",
+        "They stand in `provserver.toml` in the instance's directory; `--set SECTION.KEY=VALUE` on any",
+        "command overrides one. An unknown name, or a value of the wrong kind or out of bounds, stops the",
+        "command: it names the key's path and what was expected.",
+    ]
+    section = ""
+    for one in describe():
+        if one.section != section:
+            section = one.section
+            about = (_sections()[section].__doc__ or "").splitlines()[0]
+            lines += ["", f"## [{section}]", "", about, ""]
+            lines += ["| Setting | Default | Expected | |", "|---|---|---|---|"]
+        lines.append(f"| `{one.key}` | `{one.default}` | {one.expected} | {one.help} |")
+    return "\n".join(lines) + "\n"
+
+
+_TYPES: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    tuple[str, ...]: "a list of texts",
+}
+
+
+@cache
+def _sections() -> dict[str, type]:
+    return get_type_hints(Settings)
+
+
+@cache
+def _declared(section: type) -> dict[str, tuple[object, _Rule, object]]:
+    """A section's settings: type, rule and default by key."""
+    hints = get_type_hints(section)
+    return {
+        one.name: (hints[one.name], one.metadata[_META], one.default) for one in dataclasses.fields(section)
+    }
+
+
+def _read_section(name: str, section: type, values: Mapping[str, object], origin: str) -> object:
+    declared = _declared(section)
+    checked: dict[str, object] = {}
+    for key, value in values.items():
+        path = f"{name}.{key}"
+        if key not in declared:
+            raise _unknown(path, "setting", [f"{name}.{known}" for known in declared], origin)
+        wanted, rule, _ = declared[key]
+        checked[key] = _checked(path, wanted, rule, value, origin)
+    return section(**checked)
+
+
+def _checked(path: str, wanted: object, rule: _Rule, value: object, origin: str) -> object:
+    """The value in its type, or SettingsError. A whole number is a number too; nothing else is converted."""
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if wanted == tuple[str, ...] and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = tuple(value)
+    right = isinstance(value, tuple) if wanted == tuple[str, ...] else type(value) is wanted
+    if not right:
+        raise SettingsError(path, f"expected {_expected(wanted, rule)}; got {_kind(value)}", origin)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        low = rule.minimum is not None and value < rule.minimum
+        high = rule.maximum is not None and value > rule.maximum
+        if low or high or not math.isfinite(value) or (rule.choices and value not in rule.choices):
+            raise SettingsError(path, f"expected {_expected(wanted, rule)}; got {value}", origin)
+    elif rule.choices and value not in rule.choices:
+        near = _nearest(str(value), [str(choice) for choice in rule.choices])
+        raise SettingsError(path, f"expected {_expected(wanted, rule)}; got another text{near}", origin)
+    if rule.check is not None and not rule.check(value):
+        came = "another text" if value and isinstance(value, str) else _kind(value)
+        raise SettingsError(path, f"expected {_expected(wanted, rule)}; got {came}", origin)
+    return value
+
+
+def _expected(wanted: object, rule: _Rule) -> str:
+    if rule.choices:
+        return "one of " + ", ".join(str(choice) for choice in rule.choices)
+    base = _TYPES[wanted]
+    if rule.expected:
+        base = rule.expected
+    if rule.minimum is not None and rule.maximum is not None:
+        return f"{base} from {rule.minimum:.15g} to {rule.maximum:.15g}"
+    if rule.minimum is not None:
+        return f"{base}, {rule.minimum:.15g} or more"
+    return base
+
+
+def _kind(value: object) -> str:
+    """What came, without showing it."""
+    if value == "":
+        return "an empty text"
+    if isinstance(value, bool):
+        return _toml(value)
+    if isinstance(value, list):
+        return "a list of something else" if value else "an empty list"
+    if isinstance(value, Mapping):
+        return "a section"
+    return _TYPES.get(type(value), "a date or time")
+
+
+def _from_text(wanted: object, text: str) -> object:
+    """What a text on the command line means where `wanted` is expected; itself when it means nothing."""
+    if wanted is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if wanted == tuple[str, ...]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if wanted is int or wanted is float:
+        try:
+            return int(text)
+        except ValueError:
+            pass
+    if wanted is float:
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _unknown(path: str, kind: str, known: Mapping[str, object] | list[str], origin: str) -> SettingsError:
+    return SettingsError(path, f"there is no such {kind}{_nearest(path, list(known))}", origin)
+
+
+def _nearest(text: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(text.lower(), known, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(one if one.isprintable() else f"\\U{ord(one):08X}" for one in text) + '"'
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

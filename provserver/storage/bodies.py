@@ -1,0 +1,126 @@
+"""An entry's attributes as bytes, and back: compact, quick to split, safe on whatever a damaged file holds.
+
+    body       = version, CRC-32 of the rest (4 bytes), attribute *(RS attribute)
+    attribute  = header *(US value)
+    header     = description, or key FS description where the key is not the description in lower case
+
+Control characters inside a value are escaped with GS. Splitting runs in C, so reading costs about a third of
+what JSON with base64 costs, and no value can run code (which rules out pickle). Source: ours.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Final
+
+from provserver.directory.entries import Attribute
+
+VERSION: Final = b"\x01"
+_FS: Final = "\x1c"
+_GS: Final = b"\x1d"
+_RS: Final = b"\x1e"
+_US: Final = b"\x1f"
+_PREFIX: Final = 5
+
+_SHARED_LENGTH: Final = 6
+"""Bytes. Values up to this length (flags, small numbers) and object classes are kept once for all entries."""
+_SHARED_LIMIT: Final = 8_192
+_HEADERS_LIMIT: Final = 8_192
+
+
+class DamagedBody(ValueError):
+    """Bytes that no entry was written as."""
+
+
+_headers: dict[tuple[str, str], bytes] = {}
+_names: dict[bytes, tuple[str, str]] = {}
+_shared: dict[bytes, tuple[str, Attribute]] = {}
+
+
+def encode(attributes: Mapping[str, Attribute]) -> bytes:
+    """The body. ValueError: a name with a control character, which no schema key is."""
+    chunks = []
+    count = 0
+    for key, (description, values) in attributes.items():
+        header = _headers.get((key, description))
+        if header is None:
+            header = _header(key, description)
+        chunks.append(_US.join((header, *values)))
+        count += len(values)
+    payload = _RS.join(chunks)
+    if _GS in payload or payload.count(_US) != count or payload.count(_RS) != max(0, len(chunks) - 1):
+        payload = _escaped(attributes)
+    return VERSION + zlib.crc32(payload).to_bytes(4, "big") + payload
+
+
+def decode(body: bytes) -> dict[str, Attribute]:
+    """The attributes, in the order they had. DamagedBody."""
+    payload = body[_PREFIX:]
+    if body[:1] != VERSION:
+        raise DamagedBody(f"expected a body of version {VERSION[0]}, found {body[:1]!r}")
+    if zlib.crc32(payload) != int.from_bytes(body[1:_PREFIX], "big"):
+        raise DamagedBody(f"the checksum of {len(body)} bytes does not match")
+    attributes: dict[str, Attribute] = {}
+    if not payload:
+        return attributes
+    escaped = _GS in payload
+    for chunk in payload.split(_RS):
+        shared = _shared.get(chunk)
+        if shared is not None:
+            attributes[shared[0]] = shared[1]
+            continue
+        header, *values = chunk.split(_US)
+        names = _names.get(header)
+        if names is None:
+            names = _read_header(header)
+        if escaped:
+            values = [_unescaped(value) if _GS in value else value for value in values]
+        key, description = names
+        attributes[key] = attribute = Attribute(description, tuple(values))
+        if len(chunk) - len(header) <= _SHARED_LENGTH or key == "objectclass":
+            if len(_shared) >= _SHARED_LIMIT:
+                _shared.clear()
+            _shared[chunk] = key, attribute
+    return attributes
+
+
+def _header(key: str, description: str) -> bytes:
+    text = description if key == description.lower() else f"{key}{_FS}{description}"
+    if not key or any(ord(character) < 0x20 for character in key + description):
+        raise ValueError(f"{key!r} is no attribute name that can be stored")
+    if len(_headers) >= _HEADERS_LIMIT:
+        _headers.clear()
+    header = _headers[key, description] = text.encode()
+    return header
+
+
+def _read_header(header: bytes) -> tuple[str, str]:
+    try:
+        text = header.decode()
+    except UnicodeDecodeError:
+        raise DamagedBody(f"an attribute name of {len(header)} bytes is not UTF-8") from None
+    key, _, description = text.partition(_FS)
+    if not key:
+        raise DamagedBody("an attribute without a name")
+    if len(_names) >= _HEADERS_LIMIT:
+        _names.clear()
+    names = _names[header] = (key, description) if description else (key.lower(), key)
+    return names
+
+
+def _escaped(attributes: Mapping[str, Attribute]) -> bytes:
+    return _RS.join(
+        [
+            _US.join((_header(key, description), *[_escape(value) for value in values]))
+            for key, (description, values) in attributes.items()
+        ]
+    )
+
+
+def _escape(value: bytes) -> bytes:
+    return value.replace(_GS, _GS + b"0").replace(_RS, _GS + b"1").replace(_US, _GS + b"2")
+
+
+def _unescaped(value: bytes) -> bytes:
+    return value.replace(_GS + b"2", _US).replace(_GS + b"1", _RS).replace(_GS + b"0", _GS)

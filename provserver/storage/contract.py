@@ -1,0 +1,288 @@
+"""The contract of a durable store: what the rest of the house may ask, whatever engine answers.
+
+Everything is `async`, because an engine may be far away; an embedded engine answers without suspending. What
+`commit` has returned is on disk. Reads see only what is on disk. Times are wall-clock seconds since the
+epoch, given by the caller. `tests/contract` is the suite that every engine passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType, Protocol
+
+from provserver.directory.entries import Entry, EntryId
+from provserver.directory.names import DN
+from provserver.ldap.filters import Filter, Scope
+
+ChangeId = NewType("ChangeId", str)
+"""One acknowledged password exchange."""
+
+DeliveryId = NewType("DeliveryId", str)
+"""One password on its way to one account."""
+
+
+class Conflict(Exception):
+    """Somebody else committed first: an entry is not at the version that the commit expected. Read again,
+    try again.
+    """
+
+
+class StoreLocked(Exception):
+    """Another process has the store; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write an entry: `expected` 0 means it must not exist yet, else it must be at that version. Becomes
+    expected + 1.
+    """
+
+    entry: Entry
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete a leaf entry that is at version `expected`."""
+
+    id: EntryId
+    dn: DN
+    expected: int
+
+
+class DeliveryState(Enum):
+    """Where a delivery stands. The first four are rows of the outbox; the rest are how a delivery ended."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    RETRYING = "retrying"
+    HELD = "held"
+    UPDATED = "updated"
+    UNVERIFIED = "updated, unverified"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A sealed password for one account. `claimed`: taken at once, row and echo mark are in the exchange's
+    own commit.
+    """
+
+    id: DeliveryId
+    change: ChangeId
+    user: EntryId
+    account: EntryId
+    endpoint: EntryId
+    sealed: bytes = field(repr=False)
+    mark: bytes = field(repr=False)
+    """HMAC(key, account id, folded password): what an echo of this password looks like."""
+    options: int = 0
+    """PasswordOption flags."""
+    claimed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of the outbox."""
+
+    id: DeliveryId
+    change: ChangeId
+    user: EntryId
+    account: EntryId
+    endpoint: EntryId
+    sealed: bytes = field(repr=False)
+    mark: bytes = field(repr=False)
+    options: int
+    state: DeliveryState
+    attempts: int
+    """Attempts that have ended."""
+    created: float
+    due: float
+    """Not before this time."""
+    event: int
+    text: str
+    """The last attempt's event and text; 0 and empty before the first."""
+
+
+class MarkFate(Enum):
+    """What becomes of the echo mark when an attempt ends."""
+
+    ENDED = "ended"
+    """The password was, or may have been, set: the window runs from now."""
+    REMOVED = "removed"
+    """The endpoint definitely did not take it: there is nothing to echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one attempt ended. UPDATED, UNVERIFIED, FAILED and CANCELLED remove the row and with it the sealed
+    password; RETRYING (not before `due`) and HELD keep it."""
+
+    delivery: DeliveryId
+    account: EntryId
+    change: ChangeId
+    state: DeliveryState
+    mark: MarkFate
+    at: float
+    event: int
+    text: str = ""
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A password that we sent, or are sending, to an account. `ended` is None while the attempt lasts."""
+
+    account: EntryId
+    digest: bytes = field(repr=False)
+    change: ChangeId
+    sent: float
+    ended: float | None
+    options: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """How the last delivery to an account ended."""
+
+    account: EntryId
+    change: ChangeId
+    state: DeliveryState
+    at: float
+    event: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEvent:
+    """Something that happened: an event id, a sentence, and fields for machines. Never a secret."""
+
+    at: float
+    event: int
+    text: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that becomes true at once, or not at all."""
+
+    at: float
+    by: str
+    """Who asked: a DN, for the change log."""
+    writes: tuple[Put | Remove, ...] = ()
+    reads: tuple[tuple[EntryId, int], ...] = ()
+    """Entries that must still be at these versions."""
+    deliveries: tuple[NewDelivery, ...] = ()
+    cancel_for: tuple[EntryId, ...] = ()
+    """Global users: every unsent delivery of theirs that was in the outbox before (not claimed) is
+    cancelled.
+    """
+    journal: tuple[JournalEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """`sequence` is the change log's last number; `cancelled` the deliveries that `cancel_for` ended."""
+
+    sequence: int
+    cancelled: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """One line of the change log."""
+
+    sequence: int
+    at: float
+    by: str
+    kind: str
+    """add, modify or delete."""
+    id: EntryId
+    dn: DN
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """`candidates`: how many entries a search may look at before it is refused with adminLimitExceeded; 0 =
+    no limit.
+    """
+
+    candidates: int = 0
+    batch: int = 256
+
+
+class Store(Protocol):
+    """A durable store. Writes go through one writer that shares an fsync between concurrent commits."""
+
+    async def read(self, dn: DN) -> Entry | None: ...
+
+    async def read_id(self, entry: EntryId) -> Entry | None: ...
+
+    async def find(self, key: str, value: bytes) -> tuple[EntryId, ...]:
+        """Ids of the entries that hold `value` (matched by the type's equality rule) in an indexed attribute.
+
+        KeyError when the attribute is not indexed: a bug of ours, not of a client.
+        """
+
+    def search(
+        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits
+    ) -> AsyncIterator[Sequence[Entry]]:
+        """Batches of matching entries, parents before children; a base that does not exist yields nothing.
+
+        Uses indexes, holds no more than a batch, and no read transaction outlives a batch.
+        Raises Refusal(ADMIN_LIMIT_EXCEEDED).
+        """
+
+    async def has_children(self, dn: DN) -> bool: ...
+
+    async def commit(self, commit: Commit) -> Committed:
+        """Make it so, durably, or raise and change nothing.
+
+        Conflict: a version differs. Refusal: ENTRY_ALREADY_EXISTS; NO_SUCH_OBJECT (no parent, or gone);
+        NOT_ALLOWED_ON_NON_LEAF. Entries without a parent in the store may be added only when their DN has
+        depth 1.
+        """
+
+    async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]: ...
+
+    async def claim(
+        self, endpoint: EntryId, limit: int, now: float, lease: float, busy: frozenset[EntryId]
+    ) -> Sequence[Delivery]:
+        """Take due deliveries of one endpoint (pending, retrying, or claimed with an expired lease), oldest
+        first, at most one an account, none for the accounts in `busy`; their echo marks are durable when
+        this returns."""
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Record, durably, how an attempt ended. A row that is gone (cancelled, dropped) is not an error."""
+
+    async def endpoints_due(self, now: float) -> tuple[Sequence[EntryId], float | None]:
+        """Endpoints with something to claim now, and the time at which the next delivery after that becomes
+        due.
+        """
+
+    async def deliveries(
+        self, *, user: EntryId | None = None, account: EntryId | None = None
+    ) -> Sequence[Delivery]:
+        """Rows of the outbox, oldest first."""
+
+    async def outbox_size(self) -> int: ...
+
+    async def marks(self, account: EntryId) -> Sequence[Mark]: ...
+
+    async def forget_marks(self, older_than: float) -> int:
+        """Remove the marks whose attempt ended before that time."""
+
+    async def status(self, account: EntryId) -> AccountStatus | None: ...
+
+    def note(self, event: JournalEvent) -> None:
+        """Journal without waiting: written with the next commit or within a second, may be lost in a crash."""
+
+    async def journal(self, after: int, limit: int) -> Sequence[tuple[int, JournalEvent]]: ...
+
+    async def close(self) -> None:
+        """Finish what was begun, release the store."""

@@ -1,0 +1,138 @@
+"""The SQLite file and its connections: made whole, opened with the settings that durability rests on.
+
+WAL with synchronous=FULL: what COMMIT has returned is on disk. `secure_delete` overwrites what is deleted (it
+costs nothing measurable here). There is a second connection for reads while the first is in a COMMIT on the
+writer's thread: it sees only what is on disk, and does not wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+FORMAT: Final = 1
+_APPLICATION_ID: Final = 0x70727673  # "prvs", so that file(1) and we know our own
+_STATEMENTS: Final = 256
+_PAGE_CACHE_KIB: Final = 32_768
+
+
+class StoreUnusable(Exception):
+    """The file is no store of ours, is damaged, or was written by a newer version: names the file, and what is wrong."""
+
+
+class Database:
+    """One open SQLite store: tables, no meaning. `path` is None for a store in memory."""
+
+    def __init__(self, path: Path | None, *, durable: bool) -> None:
+        self.path = path
+        self.writing = _connect(path, durable=durable)
+        self._second = _connect(path, durable=durable) if path is not None else self.writing
+        self.committing = False
+        """A COMMIT is under way on another thread: `writing` is not to be touched."""
+
+    @classmethod
+    def in_memory(cls) -> Database:
+        database = cls(None, durable=False)
+        _lay_out(database.writing)
+        return database
+
+    @classmethod
+    def create(cls, path: Path, *, durable: bool) -> Database:
+        """A new store, complete from the moment it has its name. FileExistsError."""
+        if path.exists():
+            raise FileExistsError(f"{path} exists already")
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        os.close(descriptor)
+        try:
+            with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                _lay_out(connection)
+            os.link(name, path)  # unlike rename, never over another's file
+        finally:
+            os.unlink(name)
+        if durable:
+            _sync_directory(path.parent)
+        return cls(path, durable=durable)
+
+    @classmethod
+    def open(cls, path: Path, *, durable: bool) -> Database:
+        """An existing store. FileNotFoundError, StoreUnusable."""
+        if not path.exists():
+            raise FileNotFoundError(f"there is no store at {path}")
+        try:
+            database = cls(path, durable=durable)
+        except sqlite3.DatabaseError as error:
+            raise StoreUnusable(f"{path} is no store: {error}") from None
+        problem = _problem(database.writing)
+        if problem:
+            database.close()
+            raise StoreUnusable(f"{path} {problem}")
+        return database
+
+    @property
+    def reading(self) -> sqlite3.Connection:
+        """The connection to read with now, on the reactor thread: sees what is on disk."""
+        return self._second if self.committing else self.writing
+
+    def checkpoint(self) -> None:
+        """Copy what the log holds into the file, beside a writer if need be. Blocks: for the writer's thread."""
+        if self.path is None:
+            return
+        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        if self._second is not self.writing:
+            self._second.close()
+        self.writing.close()
+
+
+def _connect(path: Path | None, *, durable: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+    )
+    settings = connection.execute
+    if path is not None:
+        settings("PRAGMA journal_mode = WAL")
+        settings("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF")
+        settings("PRAGMA wal_autocheckpoint = 0")  # the writer does it, on its thread
+        settings("PRAGMA busy_timeout = 5000")
+        settings(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
+    settings("PRAGMA secure_delete = ON")
+    settings("PRAGMA trusted_schema = OFF")
+    settings("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    tables = resources.files("provserver.storage.sql").joinpath("sqlite.sql").read_text("utf-8")
+    connection.executescript(
+        f"BEGIN; {tables} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+    )
+
+
+def _problem(connection: sqlite3.Connection) -> str:
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return f"is no store: {error}"
+    if application != _APPLICATION_ID:
+        return "is no store: it is an SQLite file of something else"
+    if version != FORMAT:
+        return f"has format {version}; this version of provserver reads format {FORMAT}"
+    return ""
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

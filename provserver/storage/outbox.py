@@ -1,0 +1,292 @@
+"""The outbox and the echo marks as they are on disk, read; with what is on its way kept in memory.
+
+Deliveries that are claimed are in memory too (their number is bounded by the couriers), so that a settlement
+finds its row without an index. Marks and last status are remembered by account.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+
+from provserver.directory.entries import EntryId
+from provserver.storage import statements as sql
+from provserver.storage.cache import Remembered
+from provserver.storage.codes import FIRST_FINAL, STATES
+from provserver.storage.contract import (
+    AccountStatus,
+    ChangeId,
+    Delivery,
+    DeliveryId,
+    DeliveryState,
+    Mark,
+    MarkFate,
+    NewDelivery,
+    Settlement,
+)
+from provserver.storage.database import Database
+
+DeliveryRow = tuple[
+    int,
+    str,
+    str,
+    str,
+    str,
+    str,
+    bytes,
+    bytes,
+    int,
+    int,
+    int,
+    float,
+    float,
+    int,
+    str,
+    float | None,
+    float | None,
+]
+"""The columns of `statements._DELIVERY`."""
+
+
+def account_hash(account: EntryId) -> int:
+    """What the index of deliveries by account holds: 32 bits, so rows are compared by their text as well."""
+    return zlib.crc32(account.encode())
+
+
+def delivery_of(row: DeliveryRow) -> Delivery:
+    """A row as the contract shows it."""
+    (
+        _,
+        id_,
+        change,
+        user,
+        account,
+        endpoint,
+        sealed,
+        mark,
+        options,
+        state,
+        attempts,
+        created,
+        due,
+        event,
+        text,
+        _,
+        _,
+    ) = row
+    return Delivery(
+        DeliveryId(id_),
+        ChangeId(change),
+        EntryId(user),
+        EntryId(account),
+        EntryId(endpoint),
+        sealed,
+        mark,
+        options,
+        STATES[state],
+        attempts,
+        created,
+        due,
+        event,
+        text,
+    )
+
+
+class Claim:
+    """A delivery that a courier has, until `until`."""
+
+    __slots__ = ("created", "delivery", "sent", "seq", "until")
+
+    def __init__(
+        self, seq: int, delivery: NewDelivery | Delivery, created: float, sent: float, until: float
+    ) -> None:
+        self.seq = seq
+        self.delivery = delivery
+        self.created = created
+        self.sent: float | None = sent
+        self.until = until
+
+    def row(self) -> Delivery:
+        """As the contract shows it."""
+        new = self.delivery
+        if isinstance(new, Delivery):
+            return new
+        return Delivery(
+            new.id,
+            new.change,
+            new.user,
+            new.account,
+            new.endpoint,
+            new.sealed,
+            new.mark,
+            new.options,
+            DeliveryState.CLAIMED,
+            0,
+            self.created,
+            self.created,
+            0,
+            "",
+        )
+
+
+class _Account:
+    """Marks and last status of one account, by row number: newer rows later."""
+
+    __slots__ = ("marks", "shown", "status", "status_seq")
+
+    def __init__(self) -> None:
+        self.marks: dict[int, Mark] = {}
+        self.shown: tuple[Mark, ...] | None = None
+        self.status: AccountStatus | None = None
+        self.status_seq = -1
+
+
+class Outbox:
+    """Reads of what is on disk. The writer tells it what has become true."""
+
+    def __init__(self, database: Database, *, mark_count: int) -> None:
+        self._database = database
+        self.claimed: dict[DeliveryId, Claim] = {}
+        self.waiting: int = database.reading.execute(sql.COUNT_WAITING).fetchone()[0]
+        self._earliest_lease = math.inf
+        self._accounts: Remembered[EntryId, _Account] = Remembered(mark_count)
+
+    # Reads
+
+    @property
+    def size(self) -> int:
+        return self.waiting + len(self.claimed)
+
+    def marks(self, account: EntryId) -> tuple[Mark, ...]:
+        known = self._accounts.get(account) or self._load(account)
+        if known.shown is None:
+            known.shown = tuple(known.marks.values())
+        return known.shown
+
+    def status(self, account: EntryId) -> AccountStatus | None:
+        return (self._accounts.get(account) or self._load(account)).status
+
+    def deliveries(self, user: EntryId | None, account: EntryId | None) -> Sequence[Delivery]:
+        read = self._database.reading.execute
+        rows: list[tuple[int, Delivery]] = []
+        if account is not None:
+            rows = [
+                (row[0], delivery_of(row))
+                for row in read(sql.OPEN_OF_ACCOUNT, (account_hash(account), account))
+            ]
+            if user is not None:
+                rows = [(seq, delivery) for seq, delivery in rows if delivery.user == user]
+        elif user is not None:
+            rows = [(row[0], delivery_of(row)) for row in read(sql.WAITING_OF_USER, (user,))]
+            rows.extend(
+                (claim.seq, claim.row()) for claim in self.claimed.values() if claim.delivery.user == user
+            )
+            rows.sort(key=_by_seq)
+        else:
+            rows = [(row[0], delivery_of(row)) for row in read(sql.OPEN)]
+        return [delivery for _, delivery in rows]
+
+    def expired(self, endpoint: EntryId, now: float) -> list[Claim]:
+        """Claims of an endpoint whose lease has run out, oldest first."""
+        if now < self._earliest_lease:
+            return []
+        self._earliest_lease = min((claim.until for claim in self.claimed.values()), default=math.inf)
+        over = [c for c in self.claimed.values() if c.until <= now and c.delivery.endpoint == endpoint]
+        return sorted(over, key=_claim_seq)
+
+    def anything_due(self, now: float) -> bool:
+        """Whether a claim can find anything: False is certain."""
+        return self.waiting > 0 or now >= self._earliest_lease
+
+    def endpoints_due(self, now: float) -> tuple[Sequence[EntryId], float | None]:
+        due: dict[EntryId, None] = {}
+        following = math.inf
+        if self.waiting:
+            for endpoint, first, later in self._database.reading.execute(sql.ENDPOINTS_WAITING, (now,)):
+                if first <= now:
+                    due[EntryId(endpoint)] = None
+                if later is not None:
+                    following = min(following, later)
+        for claim in self.claimed.values():
+            if claim.until <= now:
+                due[claim.delivery.endpoint] = None
+            else:
+                following = min(following, claim.until)
+        return list(due), None if following == math.inf else following
+
+    def _load(self, account: EntryId) -> _Account:
+        known = _Account()
+        read = self._database.reading.execute
+        for seq, change, digest, options, state, due, event, text, sent, ended in read(
+            sql.ACCOUNT_HISTORY, (account_hash(account), account)
+        ):
+            if sent is not None:
+                known.marks[seq] = Mark(account, digest, ChangeId(change), sent, ended, options)
+            if state >= FIRST_FINAL:
+                known.status_seq = seq
+                known.status = AccountStatus(account, ChangeId(change), STATES[state], due, event, text)
+        row = read(sql.STATUS, (account,)).fetchone()
+        if row is not None and row[0] > known.status_seq:
+            known.status_seq = row[0]
+            known.status = AccountStatus(account, ChangeId(row[1]), STATES[row[2]], row[3], row[4], row[5])
+        self._accounts.put(account, known, 1 + len(known.marks))
+        return known
+
+    # What has become true
+
+    def was_claimed(self, claim: Claim) -> None:
+        delivery = claim.delivery
+        self.claimed[delivery.id] = claim
+        self._earliest_lease = min(self._earliest_lease, claim.until)
+        known = self._accounts.get(delivery.account)
+        if known is not None and claim.sent is not None:
+            self._mark(
+                known,
+                claim.seq,
+                Mark(delivery.account, delivery.mark, delivery.change, claim.sent, None, delivery.options),
+            )
+
+    def was_settled(self, seq: int, settlement: Settlement, final: bool) -> None:
+        """The attempt has ended; `final`: and so has the delivery."""
+        self.claimed.pop(settlement.delivery, None)
+        known = self._accounts.get(settlement.account)
+        if known is None:
+            return
+        mark = known.marks.get(seq)
+        if mark is not None:
+            if settlement.mark is MarkFate.ENDED:
+                known.marks[seq] = Mark(
+                    mark.account, mark.digest, mark.change, mark.sent, settlement.at, mark.options
+                )
+            else:
+                del known.marks[seq]
+            known.shown = None
+        if final and seq > known.status_seq:
+            known.status_seq = seq
+            known.status = AccountStatus(
+                settlement.account,
+                settlement.change,
+                settlement.state,
+                settlement.at,
+                settlement.event,
+                settlement.text,
+            )
+
+    def forget(self, account: EntryId) -> None:
+        """Something about this account changed: read it again when it is asked for."""
+        self._accounts.pop(account)
+
+    def _mark(self, known: _Account, seq: int, mark: Mark) -> None:
+        known.marks[seq] = mark
+        known.shown = None
+        # Weighed again, since what an account remembers grows with every password sent to it.
+        self._accounts.put(mark.account, known, 1 + len(known.marks))
+
+
+def _by_seq(row: tuple[int, Delivery]) -> int:
+    return row[0]
+
+
+def _claim_seq(claim: Claim) -> int:
+    return claim.seq

@@ -1,0 +1,186 @@
+"""Where a search looks: a filter and a scope become a walk over as few entries as can be known beforehand.
+
+A plan only narrows: every candidate is judged by the whole filter afterwards. The order of a walk has parents
+before children, and each step of it is one short read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from provserver.directory.names import DN, subtree_range
+from provserver.directory.schema import Schema
+from provserver.ldap.filters import And, Equality, Filter, Or, Scope
+from provserver.storage import statements as sql
+from provserver.storage.cache import Record
+from provserver.storage.postings import Postings, Term
+from provserver.storage.tree import Tree
+
+_OBJECT_CLASS: Final = "objectclass"
+_MOST_ALTERNATIVES: Final = 64
+_COUNTED: Final = 20_000
+"""Rows that are counted at most to compare two walks: a millisecond or two."""
+_CLEARLY_SMALL: Final = 64
+"""Postings that are not worth comparing with anything."""
+_REMEMBERED: Final = 16
+"""Entries of a step that are kept in memory; the rest of a long walk would push out what is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Entries with any of these terms. `coarse`: object classes only, which most of a tree may share."""
+
+    terms: tuple[Term, ...]
+    coarse: bool
+
+
+def lookup_for(wanted: Filter, schema: Schema, postings: Postings) -> Lookup | None:
+    """The narrowest look-up that no match of the filter escapes; None: all in scope has to be looked at."""
+    if isinstance(wanted, Equality):
+        return _equality(wanted, schema, postings)
+    if isinstance(wanted, And):
+        found = [
+            lookup for part in wanted.parts if (lookup := lookup_for(part, schema, postings)) is not None
+        ]
+        return min(found, key=_breadth, default=None)
+    if isinstance(wanted, Or):
+        terms: dict[Term, None] = {}
+        coarse = False
+        for part in wanted.parts:
+            lookup = lookup_for(part, schema, postings)
+            if lookup is None:
+                return None
+            terms.update(dict.fromkeys(lookup.terms))
+            coarse = coarse or lookup.coarse
+        return Lookup(tuple(terms), coarse) if len(terms) <= _MOST_ALTERNATIVES else None
+    return None
+
+
+def _equality(wanted: Equality, schema: Schema, postings: Postings) -> Lookup | None:
+    key = schema.known_key(wanted.attribute)
+    if key is None:
+        return None
+    base = key.partition(";")[0]
+    terms = []
+    for below in schema.subtypes(base):  # RFC 4512 2.5.1: an assertion on a type is one on its subtypes too
+        if below not in postings.numbers:
+            return None
+        term = postings.term(below, wanted.value)
+        if term is not None:
+            terms.append(term)
+    return Lookup(tuple(terms), base == _OBJECT_CLASS) if len(terms) <= _MOST_ALTERNATIVES else None
+
+
+def _breadth(lookup: Lookup) -> tuple[bool, int]:
+    return lookup.coarse, len(lookup.terms)
+
+
+class Walk(Protocol):
+    """Candidates, a step at a time; each call is one short read. The empty list is the end."""
+
+    def step(self, size: int) -> Sequence[Record]: ...
+
+
+def plan(base: DN, scope: Scope, wanted: Filter, schema: Schema, tree: Tree) -> Walk | None:
+    """The walk for a search below an existing base (ONE_LEVEL or SUBTREE); None: nothing can match."""
+    top = tree.seq_at(base.key)
+    if top is None:
+        return None
+    lookup = lookup_for(wanted, schema, tree.postings)
+    if lookup is not None and not lookup.terms:
+        return None
+    if lookup is not None and _narrower(lookup, base, scope, top, tree):
+        return _Postings(lookup.terms, base, scope, tree)
+    if scope is Scope.ONE_LEVEL:
+        return _Children(top, tree)
+    return _Range(base, tree)
+
+
+def _narrower(lookup: Lookup, base: DN, scope: Scope, top: int, tree: Tree) -> bool:
+    """Whether the look-up meets fewer entries than the scope has."""
+    if not lookup.coarse and len(lookup.terms) == 1 and lookup.terms[0] in tree.found:
+        return True
+    postings = sum(tree.rows(sql.COUNT_POSTINGS, (*term, _COUNTED))[0][0] for term in lookup.terms)
+    if postings <= _CLEARLY_SMALL:
+        return True
+    if scope is Scope.ONE_LEVEL:
+        inside = tree.rows(sql.COUNT_CHILDREN, (top, _COUNTED))[0][0]
+    else:
+        inside = tree.rows(sql.COUNT_IN_RANGE, (*subtree_range(base), _COUNTED))[0][0]
+    return bool(postings < inside)
+
+
+class _Range:
+    """Everything at and below the base, in the order of names."""
+
+    def __init__(self, base: DN, tree: Tree) -> None:
+        low, self._high = subtree_range(base)
+        self._after = low[:-1]  # the base itself is in: its key is larger than any beginning of it
+        self._tree = tree
+
+    def step(self, size: int) -> Sequence[Record]:
+        rows = self._tree.rows(sql.ENTRIES_IN_RANGE, (self._after, self._high, size))
+        if rows:
+            self._after = rows[-1][5]
+        return self._tree.records([row[:5] for row in rows], remember=len(rows) <= _REMEMBERED)
+
+
+class _Children:
+    """The entries just below the base."""
+
+    def __init__(self, top: int, tree: Tree) -> None:
+        self._top = top
+        self._after = 0
+        self._tree = tree
+
+    def step(self, size: int) -> Sequence[Record]:
+        rows = self._tree.rows(sql.CHILDREN, (self._top, self._after, size))
+        if rows:
+            self._after = rows[-1][0]
+        return self._tree.records(rows, remember=len(rows) <= _REMEMBERED)
+
+
+class _Postings:
+    """Entries with any of some terms, in the order of row numbers: parents have smaller ones than their children.
+
+    Candidates out of scope are passed over here; they have been read, so they count as looked at.
+    """
+
+    def __init__(self, terms: Sequence[Term], base: DN, scope: Scope, tree: Tree) -> None:
+        self._terms = terms
+        self._after = 0
+        self._tree = tree
+        self._base = base
+        self._scope = scope
+
+    def step(self, size: int) -> Sequence[Record]:
+        records: list[Record] = []
+        seqs = self._next(size)
+        for seq in seqs:
+            row = self._tree.rows(sql.ENTRY_BY_SEQ, (seq,))
+            records.extend(self._tree.records(row, remember=len(seqs) <= _REMEMBERED))
+        return records
+
+    def _next(self, size: int) -> Sequence[int]:
+        found: set[int] = set()
+        for term in self._terms:
+            found.update(row[0] for row in self._tree.rows(sql.SEQS_BY_POSTING, (*term, self._after, size)))
+        seqs = sorted(found)[:size]
+        if seqs:
+            self._after = seqs[-1]
+        return seqs
+
+
+def in_scope(dn: DN, base: DN, scope: Scope) -> bool:
+    """Whether a search from `base` may return this name."""
+    if scope is Scope.SUBTREE:
+        return dn.is_within(base)
+    return dn.depth == base.depth + 1 and dn.is_within(base)
+
+
+def steps(walk: Walk, size: int) -> Iterator[Sequence[Record]]:
+    """All steps of a walk."""
+    while records := walk.step(size):
+        yield records

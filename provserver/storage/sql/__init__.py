@@ -1,0 +1,1 @@
+"""SQL as files: each engine reads its own."""

@@ -1,0 +1,277 @@
+"""The embedded store: one SQLite file, one process, one writer.
+
+Reads are answered on the reactor thread, mostly from memory. Writes are gathered and share an fsync
+(`writer`). What is where: `tree` and `outbox` read, `transactions` and `deliveries` write, `planning` chooses
+how a search walks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from provserver.directory.entries import Entry, EntryId
+from provserver.directory.filtering import compile_filter
+from provserver.directory.names import DN
+from provserver.directory.schema import Schema
+from provserver.ldap.filters import Filter, Present, Scope
+from provserver.ldap.results import Refusal, ResultCode
+from provserver.storage import statements as sql
+from provserver.storage.codes import KINDS
+from provserver.storage.contract import (
+    AccountStatus,
+    ChangeRecord,
+    Commit,
+    Committed,
+    Delivery,
+    JournalEvent,
+    Mark,
+    SearchLimits,
+    Settlement,
+    Store,
+)
+from provserver.storage.database import Database
+from provserver.storage.deliveries import DeliveryWrites
+from provserver.storage.indexing import index_by
+from provserver.storage.lock import StoreLock
+from provserver.storage.outbox import Outbox
+from provserver.storage.planning import in_scope, plan, steps
+from provserver.storage.transactions import Transaction
+from provserver.storage.tree import Tree
+from provserver.storage.writer import QUICK, StoreClosed, Writer
+
+Predicate = Callable[[Entry], bool | None]
+
+_FORGET_AT_ONCE: Final = 500
+"""Rows in one transaction."""
+
+
+class SqliteStore:
+    """A Store (contract.py) in one file. Made by `create`, `open` or `in_memory`; `close` it."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        reactor: Any,
+        lock: StoreLock | None,
+        *,
+        entry_bytes: int,
+        find_count: int,
+        mark_count: int,
+        quick: float,
+    ) -> None:
+        self._database = database
+        self._schema = schema
+        self._reactor = reactor
+        self._lock = lock
+        self._open = True
+        database.writing.execute(sql.RELEASE_ORPHANS)
+        self._tree = Tree(
+            database, index_by(schema, database), entry_bytes=entry_bytes, find_count=find_count
+        )
+        self._outbox = Outbox(database, mark_count=mark_count)
+        deliveries = DeliveryWrites(database, self._outbox)
+        self._transaction = Transaction(database, self._tree, deliveries)
+        self._writer = Writer(database, self._transaction, reactor if lock is not None else None, quick=quick)
+        self._presence: dict[str, Predicate] = {}
+        # Looked up once: these two are asked a dozen times in every password exchange.
+        self._known_at = self._tree.known.at
+        self._known_with_id = self._tree.known.with_id
+
+    @classmethod
+    async def create(
+        cls, path: Path, schema: Schema, *, reactor: Any, durable: bool = True, **bounds: Any
+    ) -> SqliteStore:
+        """A new, empty store. FileExistsError, StoreLocked. Not `durable`: no fsync, for tests."""
+        return cls._locked(path, schema, reactor, Database.create, durable, bounds)
+
+    @classmethod
+    async def open(
+        cls, path: Path, schema: Schema, *, reactor: Any, durable: bool = True, **bounds: Any
+    ) -> SqliteStore:
+        """The store in a file. FileNotFoundError, StoreLocked, StoreUnusable.
+
+        Deliveries that a dead process had claimed are due again and keep their marks: nobody knows how they
+        ended.
+        """
+        return cls._locked(path, schema, reactor, Database.open, durable, bounds)
+
+    @classmethod
+    async def in_memory(cls, schema: Schema, *, reactor: Any = None, **bounds: Any) -> SqliteStore:
+        """A store that is gone when it is closed, ready in milliseconds; every call ends at once."""
+        return cls(Database.in_memory(), schema, reactor, None, **(_BOUNDS | bounds))
+
+    @classmethod
+    def _locked(
+        cls,
+        path: Path,
+        schema: Schema,
+        reactor: Any,
+        opened: Callable[..., Database],
+        durable: bool,
+        bounds: dict[str, Any],
+    ) -> SqliteStore:
+        lock = StoreLock.acquire(path)
+        database = None
+        try:
+            database = opened(path, durable=durable)
+            return cls(database, schema, reactor, lock, **(_BOUNDS | bounds))
+        except BaseException:
+            if database is not None:
+                database.close()
+            lock.release()
+            raise
+
+    # The tree
+
+    async def read(self, dn: DN) -> Entry | None:
+        record = self._known_at(dn.key) or self._tree.at(dn.key)
+        return record.entry if record is not None else None
+
+    async def read_id(self, entry: EntryId) -> Entry | None:
+        record = self._known_with_id(entry) or self._tree.with_id(entry)
+        return record.entry if record is not None else None
+
+    async def find(self, key: str, value: bytes) -> tuple[EntryId, ...]:
+        return self._tree.find(key, value)
+
+    async def search(
+        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits
+    ) -> AsyncIterator[Sequence[Entry]]:
+        wanted = self._predicate(filter)
+        if scope is Scope.BASE:
+            record = self._tree.at(base.key)
+            if record is not None and wanted(record.entry) is True:
+                yield (record.entry,)
+            return
+        walk = plan(base, scope, filter, self._schema, self._tree)
+        looked_at = 0
+        for records in steps(walk, limits.batch) if walk is not None else ():
+            if looked_at:
+                await self._turn()
+            looked_at += len(records)
+            if limits.candidates and looked_at > limits.candidates:
+                raise Refusal(
+                    ResultCode.ADMIN_LIMIT_EXCEEDED,
+                    f"the search would look at more than {limits.candidates} entries",
+                )
+            found = [
+                record.entry
+                for record in records
+                if in_scope(record.entry.dn, base, scope) and wanted(record.entry) is True
+            ]
+            if found:
+                yield found
+
+    async def has_children(self, dn: DN) -> bool:
+        return self._tree.has_children(dn.key)
+
+    async def commit(self, commit: Commit) -> Committed:
+        return await self._writer.submit(self._transaction.commit, commit)
+
+    async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]:
+        return [
+            ChangeRecord(sequence, at, by, KINDS[kind], EntryId(id_), DN.parse(dn), version)
+            for sequence, at, by, kind, id_, dn, version in self._tree.rows(sql.CHANGES_AFTER, (after, limit))
+        ]
+
+    # The outbox
+
+    async def claim(
+        self, endpoint: EntryId, limit: int, now: float, lease: float, busy: frozenset[EntryId]
+    ) -> Sequence[Delivery]:
+        if not self._outbox.anything_due(now):
+            return ()
+        claim = self._transaction.deliveries.claim
+        return await self._writer.submit(lambda limit: claim(endpoint, limit, now, lease, busy), limit)
+
+    async def settle(self, settlement: Settlement) -> None:
+        await self._writer.submit(self._transaction.deliveries.settle, settlement)
+
+    async def endpoints_due(self, now: float) -> tuple[Sequence[EntryId], float | None]:
+        return self._outbox.endpoints_due(now)
+
+    async def deliveries(
+        self, *, user: EntryId | None = None, account: EntryId | None = None
+    ) -> Sequence[Delivery]:
+        return self._outbox.deliveries(user, account)
+
+    async def outbox_size(self) -> int:
+        return self._outbox.size
+
+    async def marks(self, account: EntryId) -> Sequence[Mark]:
+        return self._outbox.marks(account)
+
+    async def forget_marks(self, older_than: float) -> int:
+        forget = partial(self._transaction.deliveries.forget_marks, limit=_FORGET_AT_ONCE)
+        forgotten, rows = 0, _FORGET_AT_ONCE
+        while rows == _FORGET_AT_ONCE:
+            rows, marks = await self._writer.submit(forget, older_than)
+            forgotten += marks
+        return forgotten
+
+    async def status(self, account: EntryId) -> AccountStatus | None:
+        return self._outbox.status(account)
+
+    # The journal
+
+    def note(self, event: JournalEvent) -> None:
+        self._writer.note(event)
+
+    async def journal(self, after: int, limit: int) -> Sequence[tuple[int, JournalEvent]]:
+        return [
+            (sequence, JournalEvent(at, event, text, json.loads(fields) if fields else {}))
+            for sequence, at, event, text, fields in self._tree.rows(sql.JOURNAL_AFTER, (after, limit))
+        ]
+
+    async def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        await self._writer.close()
+        self._database.checkpoint()
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # Inside
+
+    def _predicate(self, filter: Filter) -> Predicate:
+        """The filter compiled. Only tests of presence are remembered: others hold values, which stay nowhere."""
+        if not isinstance(filter, Present):
+            return compile_filter(filter, self._schema)
+        known = self._presence.get(filter.attribute)
+        if known is None:
+            if len(self._presence) >= 256:
+                self._presence.clear()
+            known = self._presence[filter.attribute] = compile_filter(filter, self._schema)
+        return known
+
+    async def _turn(self) -> None:
+        """Let the reactor do other things."""
+        if self._reactor is not None:
+            turn: Deferred[None] = Deferred()
+            self._reactor.callLater(0, turn.callback, None)
+            await turn
+
+
+_BOUNDS: Final[dict[str, Any]] = {
+    "entry_bytes": 192 * 2**20,
+    "find_count": 200_000,
+    "mark_count": 200_000,
+    "quick": QUICK,
+}
+"""What a store keeps in memory at most: bytes of entries, ids found by value, echo marks. `quick`: see writer.QUICK."""
+
+
+def _is_a_store(store: SqliteStore) -> Store:
+    return store
+
+
+__all__ = ["SqliteStore", "StoreClosed"]

@@ -1,0 +1,123 @@
+"""Every SQL statement of the SQLite store, by name. Nothing here, or anywhere, is built from values.
+
+The tables are in sql/sqlite.sql. State numbers (codes.py): 0 pending, 1 retrying, 2 held, 3 claimed, 4 and
+above ended.
+"""
+
+# ruff: noqa: S608 -- the two column lists below are constants
+
+from __future__ import annotations
+
+from typing import Final
+
+# The tree
+
+_ENTRY: Final = "seq, id, dn, version, body"
+ENTRY_BY_KEY: Final = f"SELECT {_ENTRY} FROM entry WHERE key = ?"
+ENTRY_BY_ID: Final = f"SELECT {_ENTRY} FROM entry WHERE id = ?"
+ENTRY_BY_SEQ: Final = f"SELECT {_ENTRY} FROM entry WHERE seq = ?"
+SEQ_BY_KEY: Final = "SELECT seq FROM entry WHERE key = ?"
+LAST_ENTRY: Final = "SELECT coalesce(max(seq), 0) FROM entry"
+ENTRIES_AFTER: Final = f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"
+ENTRIES_IN_RANGE: Final = f"SELECT {_ENTRY}, key FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
+COUNT_IN_RANGE: Final = "SELECT count(*) FROM (SELECT 1 FROM entry WHERE key >= ? AND key < ? LIMIT ?)"
+CHILDREN: Final = f"SELECT {_ENTRY} FROM entry WHERE parent = ? AND seq > ? ORDER BY seq LIMIT ?"
+COUNT_CHILDREN: Final = "SELECT count(*) FROM (SELECT 1 FROM entry WHERE parent = ? LIMIT ?)"
+ANY_CHILD: Final = "SELECT 1 FROM entry WHERE parent = ? LIMIT 1"
+CHILD_OUTSIDE: Final = "SELECT 1 FROM entry WHERE parent = ? AND (key < ? OR key >= ?) LIMIT 1"
+INSERT_ENTRY: Final = (
+    "INSERT INTO entry (seq, id, key, parent, version, dn, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+UPDATE_ENTRY: Final = "UPDATE entry SET version = ?, dn = ?, body = ? WHERE seq = ?"
+DELETE_ENTRY: Final = "DELETE FROM entry WHERE seq = ?"
+ADOPT: Final = "UPDATE entry SET parent = ? WHERE parent = ?"
+
+# Postings
+
+INDEXED: Final = "SELECT key, attribute, rule FROM indexed"
+INSERT_INDEXED: Final = "INSERT INTO indexed (key, attribute, rule) VALUES (?, ?, ?)"
+DELETE_INDEXED: Final = "DELETE FROM indexed WHERE attribute = ?"
+INSERT_POSTING: Final = "INSERT OR IGNORE INTO posting (attribute, value, entry) VALUES (?, ?, ?)"
+DELETE_POSTING: Final = "DELETE FROM posting WHERE attribute = ? AND value = ? AND entry = ?"
+DELETE_POSTINGS: Final = "DELETE FROM posting WHERE attribute = ?"
+IDS_BY_POSTING: Final = "SELECT e.id FROM posting p JOIN entry e ON e.seq = p.entry WHERE p.attribute = ? AND p.value = ? ORDER BY p.entry"
+SEQS_BY_POSTING: Final = (
+    "SELECT entry FROM posting WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT ?"
+)
+COUNT_POSTINGS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM posting WHERE attribute = ? AND value = ? LIMIT ?)"
+)
+
+# Change log and journal
+
+INSERT_CHANGE: Final = (
+    "INSERT INTO change (sequence, at, by, kind, id, dn, version) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+CHANGES_AFTER: Final = (
+    "SELECT sequence, at, by, kind, id, dn, version FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?"
+)
+LAST_CHANGE: Final = "SELECT coalesce(max(sequence), 0) FROM change"
+INSERT_JOURNAL: Final = "INSERT INTO journal (sequence, at, event, text, fields) VALUES (?, ?, ?, ?, ?)"
+JOURNAL_AFTER: Final = (
+    "SELECT sequence, at, event, text, fields FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?"
+)
+LAST_JOURNAL: Final = "SELECT coalesce(max(sequence), 0) FROM journal"
+
+# Deliveries
+
+_DELIVERY: Final = "seq, id, change, user, account, endpoint, sealed, mark, options, state, attempts, created, due, event, text, sent, ended"
+INSERT_DELIVERY: Final = (
+    "INSERT INTO delivery (seq, id, change, user, account, account_hash, endpoint, sealed, mark, options, state, attempts,"
+    " created, due, event, text, sent, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', ?, NULL)"
+)
+END_DELIVERY: Final = (
+    "UPDATE delivery SET state = ?, sealed = x'', attempts = attempts + (state = 3), event = ?, text = ?, sent = ?, ended = ?,"
+    " due = ? WHERE seq = ?"
+)
+REOPEN_DELIVERY: Final = (
+    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + (state = 3), event = ?, text = ?, sent = ?, ended = ?"
+    " WHERE seq = ?"
+)
+CLAIM_DELIVERY: Final = "UPDATE delivery SET state = 3, sent = ?, ended = NULL WHERE seq = ?"
+CANCEL_DELIVERY: Final = (
+    "UPDATE delivery SET state = 7, sealed = x'', ended = coalesce(ended, ?), due = ? WHERE seq = ?"
+)
+WAITING_OF_USER: Final = f"SELECT {_DELIVERY} FROM delivery WHERE user = ? AND state < 3 ORDER BY seq"
+OPEN_OF_ACCOUNT: Final = (
+    f"SELECT {_DELIVERY} FROM delivery WHERE account_hash = ? AND account = ? AND state < 4 ORDER BY seq"
+)
+OPEN: Final = f"SELECT {_DELIVERY} FROM delivery WHERE state < 4 ORDER BY seq"
+OPEN_BY_ID: Final = f"SELECT {_DELIVERY} FROM delivery WHERE account_hash = ? AND id = ? AND state < 4"
+DUE: Final = (
+    f"SELECT {_DELIVERY} FROM delivery WHERE endpoint = ? AND state < 2 AND due <= ? ORDER BY due, seq"
+)
+ACCOUNT_HISTORY: Final = (
+    "SELECT seq, change, mark, options, state, due, event, text, sent, ended FROM delivery"
+    " WHERE account_hash = ? AND account = ? AND (state >= 4 OR sent IS NOT NULL) ORDER BY seq"
+)
+ENDPOINTS_WAITING: Final = """
+WITH RECURSIVE waiting (endpoint) AS (
+    SELECT min(endpoint) FROM delivery WHERE state < 2
+    UNION ALL
+    SELECT (SELECT min(endpoint) FROM delivery WHERE state < 2 AND endpoint > waiting.endpoint)
+    FROM waiting WHERE waiting.endpoint IS NOT NULL
+)
+SELECT endpoint,
+       (SELECT min(due) FROM delivery d WHERE d.state < 2 AND d.endpoint = waiting.endpoint),
+       (SELECT min(due) FROM delivery d WHERE d.state < 2 AND d.endpoint = waiting.endpoint AND d.due > ?)
+FROM waiting WHERE endpoint IS NOT NULL
+"""
+COUNT_WAITING: Final = "SELECT count(*) FROM delivery WHERE state < 3"
+RELEASE_ORPHANS: Final = "UPDATE delivery SET state = 1, due = 0 WHERE state = 3"
+LAST_DELIVERY: Final = (
+    "SELECT max((SELECT coalesce(max(seq), 0) FROM delivery), (SELECT coalesce(max(seq), 0) FROM status))"
+)
+ENDED_BEFORE: Final = "SELECT seq, account, change, state, due, event, text, sent FROM delivery WHERE ended < ? ORDER BY ended LIMIT ?"
+FORGET_MARK: Final = "UPDATE delivery SET sent = NULL, ended = NULL WHERE seq = ?"
+DELETE_DELIVERY: Final = "DELETE FROM delivery WHERE seq = ?"
+KEEP_STATUS: Final = (
+    "INSERT INTO status (account, seq, change, state, at, event, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account) DO UPDATE SET seq = excluded.seq, change = excluded.change, state = excluded.state,"
+    " at = excluded.at, event = excluded.event, text = excluded.text WHERE excluded.seq > status.seq"
+)
+STATUS: Final = "SELECT seq, change, state, at, event, text FROM status WHERE account = ?"

@@ -1,0 +1,223 @@
+"""The kit that every connector passes, ours and third parties': what the contract promises, as tests.
+
+    class TestMine(ConnectorContract):
+        kind = MyConnector
+        settings = {"url": "..."}
+        async def has_password(self, account, secret) -> bool: ...
+
+Subclass it in a test module, say how an endpoint is reached and asked, and pytest runs the rest. Tests
+drive the running reactor with pytest-twisted. This is the kit's first form.
+"""
+
+# ruff: noqa: S101  these are tests
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+
+from provserver.connectors.contract import (
+    Accepts,
+    Account,
+    Connector,
+    ConnectorFailure,
+    ConnectorKind,
+    NotSupported,
+    ObjectMissing,
+    OldPasswordIncorrect,
+    PasswordOption,
+    PasswordPolicyViolation,
+    Security,
+    SettingsError,
+)
+from provserver.directory.names import DN
+from provserver.vault.secret import Secret
+
+FIRST = Secret.of_text("Kit-Harbour-Light-21")
+SECOND = Secret.of_text("Kit-Lantern-Bay-73")
+
+
+class ConnectorContract:
+    """Subclass, and override what is said here; every test gets fresh connectors, which are closed after
+    it."""
+
+    kind: ClassVar[ConnectorKind]
+    settings: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+
+    weak: ClassVar[Secret | None] = None
+    """A password that the endpoint's own policy refuses; None: it has no policy."""
+    changes_passwords: ClassVar[bool] = True
+    """Whether `change_password` is supported."""
+
+    # -- to be overridden
+
+    def account(self) -> Account:
+        """An account that the endpoint has."""
+        return Account("kit", DN.parse("cn=kit,dc=im"))
+
+    def missing_account(self) -> Account | None:
+        """An account that the endpoint does not have; None: it takes any."""
+        return None
+
+    async def has_password(self, account: Account, secret: Secret) -> bool:
+        """Ask the endpoint itself, not the connector."""
+        raise NotImplementedError
+
+    async def take_down(self) -> bool:
+        """Make the endpoint unreachable for the rest of the test; False: cannot be done."""
+        return False
+
+    # -- how the kit works
+
+    @pytest.fixture(autouse=True)
+    def _lines(self) -> Iterator[None]:
+        self._made: list[Connector] = []
+        yield
+        for connector in self._made:
+            pytest_twisted.blockon(Deferred.fromCoroutine(connector.close()))
+
+    def make(self, **changes: str) -> Connector:
+        from twisted.internet import reactor
+
+        settings = {**self.settings, **changes}
+        connector = type(self).kind(settings, self.secrets, reactor)
+        self._made.append(connector)
+        return connector
+
+    async def set(self, connector: Connector, secret: Secret, account: Account | None = None) -> None:
+        await connector.open()
+        await connector.set_password(account or self.account(), secret, PasswordOption.NONE)
+
+    # -- what is promised
+
+    def test_every_setting_has_a_line_of_help(self) -> None:
+        names = type(self).kind.setting_names
+        assert all(help.strip() and "\n" not in help for help in names.values())
+        assert set(self.settings) <= set(names)
+
+    def test_an_unknown_setting_is_refused_by_its_name(self) -> None:
+        with pytest.raises(SettingsError) as refused:
+            self.make(**{"no-such-setting": "x"})
+        assert refused.value.key == "no-such-setting"
+
+    def test_making_a_connector_does_nothing_yet(self) -> None:
+        connector = self.make()
+        assert connector.security in Security
+        assert isinstance(connector.accepts, Accepts)
+        assert isinstance(connector.fold(b"Abc"), bytes)
+
+    def test_folding_twice_is_folding_once(self) -> None:
+        fold = self.make().fold
+        for password in (b"", b"Abc", "Grün-Straße-12".encode(), b"\xff\xfe", b"x" * 300):
+            assert fold(fold(password)) == fold(password)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_password_that_was_set_is_there(self) -> None:
+        await self.set(self.make(), FIRST)
+        assert await self.has_password(self.account(), FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_the_last_of_two_passwords_is_there_and_the_first_is_gone(self) -> None:
+        connector = self.make()
+        await self.set(connector, FIRST)
+        await self.set(connector, SECOND)
+        assert await self.has_password(self.account(), SECOND)
+        assert not await self.has_password(self.account(), FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_password_of_letters_from_everywhere_arrives_unaltered(self) -> None:
+        secret = Secret.of_text("Grün-Straße-Ж-漢-🔑-12")
+        await self.set(self.make(), secret)
+        assert await self.has_password(self.account(), secret)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_opening_twice_and_closing_twice_are_harmless(self) -> None:
+        connector = self.make()
+        await connector.close()
+        await connector.open()
+        await connector.open()
+        await connector.close()
+        await connector.close()
+        await self.set(connector, FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_change_with_the_old_password_works(self) -> None:
+        connector = self.make()
+        await self.set(connector, FIRST)
+        change = connector.change_password(self.account(), FIRST, SECOND)
+        if not self.changes_passwords:
+            with pytest.raises(NotSupported):
+                await change
+            return
+        await change
+        assert await self.has_password(self.account(), SECOND)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_change_with_a_wrong_old_password_changes_nothing(self) -> None:
+        if not self.changes_passwords:
+            pytest.skip("this connector does not change passwords")
+        connector = self.make()
+        await self.set(connector, FIRST)
+        with pytest.raises(OldPasswordIncorrect):
+            await connector.change_password(self.account(), Secret.of_text("Wrong-Guess-1"), SECOND)
+        assert await self.has_password(self.account(), FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_an_account_that_is_not_there_is_told_so(self) -> None:
+        missing = self.missing_account()
+        if missing is None:
+            pytest.skip("this endpoint takes any account")
+        with pytest.raises(ObjectMissing) as failed:
+            await self.set(self.make(), FIRST, missing)
+        self.hides(failed.value, FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_password_against_the_endpoints_policy_is_told_so_and_not_shown(self) -> None:
+        if self.weak is None:
+            pytest.skip("this endpoint has no policy of its own")
+        connector = self.make()
+        await self.set(connector, FIRST)
+        with pytest.raises(PasswordPolicyViolation) as failed:
+            await self.set(connector, self.weak)
+        assert not failed.value.transient
+        self.hides(failed.value, self.weak)
+        assert await self.has_password(self.account(), FIRST)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_line_is_good_again_after_a_refusal(self) -> None:
+        if self.weak is None:
+            pytest.skip("this endpoint has no policy of its own")
+        connector = self.make()
+        with pytest.raises(PasswordPolicyViolation):
+            await self.set(connector, self.weak)
+        await self.set(connector, SECOND)
+        assert await self.has_password(self.account(), SECOND)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_an_endpoint_that_is_down_is_a_passing_failure(self) -> None:
+        connector = self.make()
+        if not await self.take_down():
+            pytest.skip("this endpoint cannot be taken down")
+        with pytest.raises(ConnectorFailure) as failed:
+            await connector.open()
+        assert failed.value.transient
+        assert not failed.value.outcome_unknown, "nothing was sent"
+
+    def test_a_connector_does_not_show_its_secrets(self) -> None:
+        connector = self.make()
+        shown = repr(connector) + repr({k: v for k, v in inspect.getmembers(connector) if not callable(v)})
+        for secret in self.secrets.values():
+            assert secret.reveal_text() not in shown
+
+    def hides(self, failure: BaseException, secret: Secret) -> None:
+        """Neither text nor traceback, locals included, shows the password."""
+        shown = "".join(traceback.TracebackException.from_exception(failure, capture_locals=True).format())
+        if secret.reveal():
+            assert secret.reveal_text() not in shown + repr(failure) + repr(failure.args)

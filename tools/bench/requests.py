@@ -1,0 +1,109 @@
+"""Prepared requests: what the load generator sends, as complete LDAPMessages in one file.
+
+A cycle is one user's password change: a request per step. Every step has a fixed message id, so the generator
+patches nothing. What differs from cycle to cycle is the password, spliced into bytes that were encoded once.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from provserver.ldap.codec import RESPONSE_TAGS, encode_message
+from provserver.ldap.messages import BindRequest, Message, Request
+from provserver.ldap.results import ResultCode
+from provserver.vault.secret import Secret
+
+MAGIC: Final = b"PVCYCLE1"
+ANY_NUMBER: Final = 255
+BIND_ID: Final = 1
+PLACEHOLDER: Final = b"\xf0\x9f\x94\x91placeholder!"  # 16 bytes that occur in nothing else
+PASSWORD_LENGTH: Final = len(PLACEHOLDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What answer one request of the cycle must get. The id of step n (from 0) is n + 2; 1 is the bind."""
+
+    request: type[Request]
+    result: ResultCode = ResultCode.SUCCESS
+    entries: int = ANY_NUMBER
+
+
+class Template:
+    """A request in bytes, with a hole for the password (or none)."""
+
+    __slots__ = ("_head", "_tail")
+
+    def __init__(self, message_id: int, request: Request) -> None:
+        head, found, tail = encode_message(Message(message_id, request)).partition(PLACEHOLDER)
+        self._head = head
+        self._tail = tail if found else None
+
+    def with_password(self, password: bytes) -> bytes:
+        if self._tail is None:
+            return self._head
+        return self._head + password + self._tail
+
+
+def bind_request(dn: str, password: Secret) -> bytes:
+    """What each connection says first."""
+    return encode_message(Message(BIND_ID, BindRequest(3, dn, password)))
+
+
+def write_cycles(path: Path, bind: bytes, steps: Sequence[Step], cycles: Iterable[Sequence[bytes]]) -> int:
+    """Write the generator's file (the format is described in cycle.c); the number of cycles in it."""
+    count = 0
+    length = struct.Struct("<I").pack
+    with path.open("wb") as file:
+        file.write(struct.pack("<8sIII", MAGIC, len(steps), 0, len(bind)))
+        for number, step in enumerate(steps):
+            tag = RESPONSE_TAGS[step.request]
+            file.write(struct.pack("<BBBB", number + 2, tag, step.result, step.entries))
+        file.write(bind)
+        for cycle in cycles:
+            for request in cycle:
+                file.write(length(len(request)))
+                file.write(request)
+            count += 1
+        file.seek(len(MAGIC) + 4)
+        file.write(length(count))
+    return count
+
+
+class Passwords:
+    """Passwords that were never used before: 16 characters, unique in the whole benchmark."""
+
+    def __init__(self, randomness: random.Random) -> None:
+        self._prefix = b"Bn" + bytes(randomness.choices(b"abcdefghkmnpqrstuvwxyz", k=4))
+        self._next = 0
+
+    def fresh(self) -> bytes:
+        self._next += 1
+        password = b"%b%010d" % (self._prefix, self._next)
+        assert len(password) == PASSWORD_LENGTH  # noqa: S101  the templates' lengths depend on it
+        return password
+
+
+def random_users(users: int, randomness: random.Random) -> Iterator[int]:
+    """Users drawn at random, without end; none comes again within 1,024 draws (half of them, when fewer).
+
+    So two cycles of one user never overlap, and which password was acknowledged last is certain.
+    """
+    gap = min(1024, users // 2)
+    recent: deque[int] = deque()
+    members: set[int] = set()
+    while True:
+        user = randomness.randrange(users)
+        if user in members:
+            continue
+        recent.append(user)
+        members.add(user)
+        if len(recent) > gap:
+            members.remove(recent.popleft())
+        yield user

@@ -1,0 +1,138 @@
+"""slapd's side: back-mdb, ppolicy, and an agent by ACL, so that ppolicy's checks apply to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from machine import family
+from requests import PLACEHOLDER, Step, Template, bind_request
+from side import HISTORY, MIN_LENGTH, TOO_SHORT, former_password, user_name
+
+from provserver.ldap.filters import And, Equality, Scope
+from provserver.ldap.messages import (
+    Change,
+    ChangeKind,
+    CompareRequest,
+    DerefAliases,
+    ModifyRequest,
+    PartialAttribute,
+    SearchRequest,
+)
+from provserver.ldap.results import ResultCode
+from provserver.testing.slapd import PasswordPolicy, SlapdServer
+from provserver.testing.slapd_configuration import ssha
+from provserver.vault.secret import Secret
+
+SUFFIX: Final = "dc=bench"
+PEOPLE: Final = f"ou=people,{SUFFIX}"
+AGENT: Final = f"cn=agent,{SUFFIX}"
+ENDPOINTS: Final = ("ad", "unix", "mvs")
+ACCESS: Final = (
+    # write, not manage: with manage ppolicy would take the agent for a password administrator.
+    f'access to dn.subtree="{PEOPLE}" attrs=userPassword'
+    f' by dn.exact="{AGENT}" write by anonymous auth by * none',
+    "access to attrs=userPassword by anonymous auth by * none",
+    f'access to * by dn.exact="{AGENT}" read by * none',
+)
+HISTORY_SYNTAX: Final = "1.3.6.1.4.1.1466.115.121.1.40"
+"""octetString: the second field of a pwdHistory value (draft-behera-ldap-password-policy 5.3.6)."""
+
+
+class SlapdSide:
+    """A slapd with its users. The history is preloaded in pwdHistory, as ppolicy itself writes it."""
+
+    name = "slapd"
+    steps: Sequence[Step] = (
+        Step(SearchRequest, entries=1),
+        Step(CompareRequest, ResultCode.COMPARE_TRUE),
+        Step(SearchRequest, entries=1),
+        Step(ModifyRequest),
+    )
+
+    def __init__(self, users: int, parent: Path, threads: int) -> None:
+        password = secrets.token_urlsafe(18)
+        self._server = SlapdServer(
+            suffix=SUFFIX,
+            policy=PasswordPolicy(min_length=MIN_LENGTH, in_history=HISTORY),
+            access=ACCESS,
+            global_extra=(f"threads {threads}",),
+            ldif="".join(_entries(users, ssha(password.encode()))),
+            parent_directory=parent,
+        )
+        try:
+            self._server.start_blocking()
+        except BaseException:
+            self._server.stop()
+            raise
+        self.port = self._server.ldap_port
+        self.bind = bind_request(AGENT, Secret.of_text(password))
+        self._templates: dict[int, tuple[Template, ...]] = {}
+
+    def cycle(self, user: int, password: bytes) -> Sequence[bytes]:
+        templates = self._templates.get(user)
+        if templates is None:
+            name = user_name(user).encode()
+            search = SearchRequest(
+                base=PEOPLE,
+                scope=Scope.SUBTREE,
+                deref_aliases=DerefAliases.NEVER,
+                size_limit=0,
+                time_limit=0,
+                types_only=False,
+                filter=And((Equality("objectClass", b"inetOrgPerson"), Equality("uid", name))),
+                attributes=("1.1",),
+            )
+            templates = self._templates[user] = (
+                Template(2, search),
+                Template(3, CompareRequest(_dn(user), "uid", name)),
+                Template(4, search),
+                Template(5, _replace(user, PLACEHOLDER)),
+            )
+        return [template.with_password(password) for template in templates]
+
+    def check(self, user: int) -> Sequence[bytes]:
+        return [
+            Template(2, _replace(user, TOO_SHORT)).with_password(b""),
+            Template(3, _replace(user, former_password(user, HISTORY))).with_password(b""),
+        ]
+
+    def pids(self) -> Sequence[int]:
+        return family(self._server.pid)
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+def _dn(user: int) -> str:
+    return f"uid={user_name(user)},{PEOPLE}"
+
+
+def _replace(user: int, password: bytes) -> ModifyRequest:
+    change = Change(ChangeKind.REPLACE, PartialAttribute("userPassword", (password,)))
+    return ModifyRequest(_dn(user), (change,))
+
+
+def _entries(users: int, agent_hash: str) -> Iterator[str]:
+    """The agent; users with a full history; three account entries each: both databases are as large."""
+    yield f"dn: {AGENT}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: agent\n"
+    yield f"userPassword: {agent_hash}\n\n"
+    for unit in ("people", "accounts"):
+        yield f"dn: ou={unit},{SUFFIX}\nobjectClass: organizationalUnit\nou: {unit}\n\n"
+    for user in range(users):
+        name = user_name(user)
+        yield f"dn: {_dn(user)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: User {name}\nsn: {name}\n"
+        yield f"userPassword: {ssha(former_password(user, 0))}\npwdChangedTime: 20260101000600Z\n"
+        for age in range(1, HISTORY + 1):
+            kept = ssha(former_password(user, age))
+            yield f"pwdHistory: 202601010005{60 - age * 10:02d}Z#{HISTORY_SYNTAX}#{len(kept)}#{kept}\n"
+        yield "\n"
+    for endpoint in ENDPOINTS:
+        above = f"ou={endpoint},ou=accounts,{SUFFIX}"
+        yield f"dn: {above}\nobjectClass: organizationalUnit\nou: {endpoint}\n\n"
+        for user in range(users):
+            name = user_name(user)
+            yield f"dn: cn={name},{above}\nobjectClass: organizationalRole\ncn: {name}\n"
+            yield f"roleOccupant: {_dn(user)}\n\n"

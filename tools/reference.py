@@ -1,0 +1,112 @@
+"""Makes docs/reference/*.md from the code: `make docs`. `--check` says which pages are not what the code
+says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from provserver.cli.main import COMMANDS, parser
+from provserver.connectors.registry import ConnectorKinds
+from provserver.delivery.events import outcomes
+from provserver.imps.messages import Message, Reason
+from provserver.journal.events import Event
+from provserver.settings import reference as settings_reference
+
+PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
+MADE = "<!-- Made by `make docs` from the code: change it there. -->"
+
+
+def commands() -> str:
+    lines = [
+        "# Commands",
+        "",
+        MADE,
+        "",
+        "Exit codes: 0 done, 1 the operation failed, 2 usage or settings.",
+        "",
+    ]
+    top = parser()
+    subparsers = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    for name in COMMANDS:
+        sub = subparsers.choices[name]
+        lines += [
+            f"## provserver {name}",
+            "",
+            f"{COMMANDS[name].HELP[0].upper()}{COMMANDS[name].HELP[1:]}.",
+            "",
+        ]
+        lines += ["| argument | |", "|---|---|"]
+        for action in sub._actions:
+            if action.dest == "help":
+                continue
+            names = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+            value = f" {action.metavar}" if action.option_strings and action.metavar else ""
+            lines.append(f"| `{names}{value}` | {action.help} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def messages() -> str:
+    lines = [
+        "# Messages",
+        "",
+        MADE,
+        "",
+        "In the LDAP diagnosticMessage, in the journal and in the etatrans log.",
+        "",
+    ]
+    lines += ["| message | source |", "|---|---|"]
+    for message in Message:
+        form = message.value
+        text = f":ETA_{form.severity}_{form.number:04d}<{form.tag}>, {form.text}"
+        lines.append(f"| `{text}` | {form.source} |")
+    lines += ["", "## Reasons", "", "| reason | text |", "|---|---|"]
+    lines += [f"| {reason.name} | `{reason.value}` |" for reason in Reason]
+    lines += ["", "## Journal events", "", "| event | name |", "|---|---|"]
+    lines += [f"| {int(event)} | {event.name} |" for event in Event]
+    lines += ["", "## Deliveries", "", "| event | outcome |", "|---|---|"]
+    lines += [f"| {number} | {text} |" for number, text in outcomes()]
+    return "\n".join(lines) + "\n"
+
+
+def connectors() -> str:
+    lines = ["# Connectors", "", MADE, ""]
+    kinds = ConnectorKinds()
+    for name in kinds.names():
+        kind = kinds.kind(name)
+        doc = (kind.__doc__ or "").strip().splitlines()[0]
+        lines += [f"## {name}", "", doc, "", "| setting | |", "|---|---|"]
+        lines += [f"| `{key}` | {text} |" for key, text in kind.setting_names.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def pages() -> dict[str, str]:
+    """Every page of the reference, by file name."""
+    return {
+        "settings.md": settings_reference(),
+        "commands.md": commands(),
+        "messages.md": messages(),
+        "connectors.md": connectors(),
+    }
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, text in pages().items():
+        page = PAGES / name
+        if not page.exists() or page.read_text("utf-8") != text:
+            stale.append(name)
+            if not check:
+                page.write_text(text, "utf-8")
+    for name in stale:
+        print(f"docs/reference/{name}: {'is not what the code says' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
