@@ -237,7 +237,6 @@ class LoggingSettings:
         "How much the server's own log says.",
         choices=("debug", "info", "warn", "error", "critical"),
     )
-    access_log: bool = _setting(True, "Whether each request and result is logged (access.log).")
     etatrans: bool = _setting(True, "Whether a transaction log in IMPS's form is written (etatrans….log).")
 
 
@@ -363,7 +362,7 @@ def reference() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Made by `python -m provserver.settings` from provserver/settings.py: change it there. -->",
+        "<!-- Made by `make docs` from provserver/settings.py: change it there. -->",
         "",
         "They stand in `provserver.toml` in the instance's directory; `--set SECTION.KEY=VALUE` on any",
         "command overrides one. An unknown name, or a value of the wrong kind or out of bounds, stops the",

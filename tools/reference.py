@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
-from provserver.delivery.events import outcomes
+from provserver.delivery.events import MEANINGS
 from provserver.imps.messages import Message, Reason
 from provserver.journal.events import Event
 from provserver.settings import reference as settings_reference
@@ -30,6 +30,11 @@ def commands() -> str:
     ]
     top = parser()
     subparsers = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    lines += [
+        "A failure is a sentence on standard error that names what is wrong and where. Only an error that a",
+        "command did not expect shows a traceback, between two sentences that say so; please report it.",
+        "",
+    ]
     for name in COMMANDS:
         sub = subparsers.choices[name]
         lines += [
@@ -67,8 +72,11 @@ def messages() -> str:
     lines += [f"| {reason.name} | `{reason.value}` |" for reason in Reason]
     lines += ["", "## Journal events", "", "| event | name |", "|---|---|"]
     lines += [f"| {int(event)} | {event.name} |" for event in Event]
-    lines += ["", "## Deliveries", "", "| event | outcome |", "|---|---|"]
-    lines += [f"| {number} | {text} |" for number, text in outcomes()]
+    lines += ["", "## Deliveries", "", "| event | severity | outcome |", "|---|---|---|"]
+    meanings = sorted(MEANINGS.items())
+    lines += [
+        f"| {int(outcome)} | {meaning.severity.value} | {meaning.text} |" for outcome, meaning in meanings
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -80,6 +88,10 @@ def connectors() -> str:
         doc = (kind.__doc__ or "").strip().splitlines()[0]
         lines += [f"## {name}", "", doc, "", "| setting | |", "|---|---|"]
         lines += [f"| `{key}` | {text} |" for key, text in kind.setting_names.items()]
+        secrets = getattr(kind, "secret_names", {})
+        if secrets:
+            lines += ["", "| secret (`provSecret`) | |", "|---|---|"]
+            lines += [f"| `{key}` | {text} |" for key, text in secrets.items()]
         lines.append("")
     return "\n".join(lines)
 

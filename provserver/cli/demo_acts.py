@@ -81,8 +81,9 @@ class Play:
 
     def _shown(self, step: Step) -> None:
         colour = "green" if step.code is ResultCode.SUCCESS else "yellow"
-        self._out.print(f"  → {escape(step.request)}")
-        self._out.print(f"  ← [{colour}]{int(step.code)}[/] {escape(step.answer)}")
+        # The terminal wraps: a name that is cut into lines cannot be copied.
+        self._out.print(f"  → {escape(step.request)}", soft_wrap=True)
+        self._out.print(f"  ← [{colour}]{int(step.code)}[/] {escape(step.answer)}", soft_wrap=True)
 
     def _promise(self, kept: bool, claim: str) -> None:
         mark = "[green]✓[/]" if kept else "[bold red]✗[/]"
@@ -146,9 +147,7 @@ class Play:
         return self._server.emulated[endpoint].holds(account, secret)
 
     async def _echo_recognised(self) -> None:
-        self._act(
-            "3. The UNIX host's own agent reports the password that we just set there: an echo, nothing happens"
-        )
+        self._act("3. The UNIX host's own agent reports the password that we just set there: an echo")
         before = self._server.emulated["hpdev01"].received
         show = await self._agent(UNIX_AGENT)
         code = await _code(show.agent.change(ADA, NEW))
@@ -195,7 +194,7 @@ class Play:
         password = self._instance.directory.parent / "etaadmin.password"
         password.write_text(administrator)
         password.chmod(0o600)
-        who = f'-H {url} -D "eTGlobalUserName=etaadmin,{GLOBAL_USERS}" -y {password}'
+        who = f'-x -H {url} -D "eTGlobalUserName=etaadmin,{GLOBAL_USERS}" -y {password}'
         account = "eTADSAccountName=Boris Novak,eTADSContainerName=Users," + AD
         self._out.print("\n[bold]The server goes on. In another terminal (Ctrl-C here ends it):[/]\n")
         change = f"dn: {account}\nchangetype: modify\nreplace: "

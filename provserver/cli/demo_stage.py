@@ -48,7 +48,7 @@ class Stage:
         return f"uid={name},ou=people,{self.slapd.suffix}"
 
     async def accepts(self, name: str, secret: Secret) -> bool:
-        """Whether the real endpoint lets this person in with this password: asked by binding as that person."""
+        """Whether the real endpoint lets this person in with this password: asked by a bind."""
         slapd = self.slapd
         if slapd is None:
             raise ValueError("there is no real endpoint")

@@ -10,12 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import Instance, new_instance
-from provserver.cli.loading import load_stream
+from provserver.cli.loading import LoadFailed, load_stream
 from provserver.cli.offline import foundation_of
 from provserver.cli.passwords import ask_password, generated_password, read_password
 from provserver.cli.running import run_until_done
 from provserver.directory.names import DN
+from provserver.imps.users import global_user_dn
 from provserver.imps.views import domain_dn
 from provserver.operations.edits import Edits
 from provserver.service import Foundation
@@ -23,12 +25,16 @@ from provserver.vault.secret import Secret
 
 HELP = "make an instance: settings, keys, certificates, store, base tree, administrator"
 ADMINISTRATOR = "etaadmin"
+_REPLACE = 2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", metavar="DIR", help="a new or empty directory")
     parser.add_argument(
-        "--domain", default="im", help="the domain of the tree; im (the default) means dc=im,dc=eta"
+        "--domain",
+        default="im",
+        metavar="NAME",
+        help="the domain of the tree; im (the default) means dc=im,dc=eta",
     )
     parser.add_argument(
         "--admin-password-file",
@@ -36,11 +42,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"first line: {ADMINISTRATOR}'s password; - is standard input. "
         "Without it you are asked, or one is made up and shown once",
     )
+    parser.add_argument(
+        "--from",
+        dest="dump",
+        metavar="FILE",
+        help="LDIF in the place of the base tree: a dump of another instance's whole domain",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     password, shown = _administrator_password(options.admin_password_file)
     directory = Path(options.directory)
+    dump = Path(options.dump) if options.dump is not None else None
     with new_instance(
         directory,
         domain=options.domain,
@@ -48,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         clock=time.time,
         overrides=options.overrides,
     ) as instance:
-        run_until_done(lambda reactor: fill(instance, password, reactor))
+        run_until_done(lambda reactor: fill(instance, password, dump, reactor))
     print(f"{directory}: an instance for the domain {options.domain}")
     if shown is not None:
         print(f"{ADMINISTRATOR}'s password, shown this once: {shown}")
@@ -67,10 +80,32 @@ def _administrator_password(source: str | None) -> tuple[Secret, str | None]:
     return Secret.of_text(made_up), made_up
 
 
-async def fill(instance: Instance, password: Secret, reactor: Any) -> None:
-    """The base tree and the administrator, into a store that is made here."""
+async def fill(instance: Instance, password: Secret, dump: Path | None, reactor: Any) -> None:
+    """The base tree, or what was dumped, and the administrator, into a store that is made here."""
     async with foundation_of(instance, reactor, create=True) as foundation:
-        await load_base(foundation, password)
+        if dump is None:
+            await load_base(foundation, password)
+        else:
+            await load_dump(foundation, dump, password)
+
+
+async def load_dump(foundation: Foundation, dump: Path, password: Secret) -> None:
+    """A domain as `provserver dump` wrote it: everything but the secrets, with its eTIDs. CommandFailed."""
+    domain = foundation.views.domain
+    edits = Edits(foundation.rooms, "provserver init")
+    try:
+        with dump.open("rb") as lines:
+            await load_stream(foundation, edits, str(dump), lines)
+    except LoadFailed as error:
+        raise CommandFailed(f"{error}\nno instance was made") from None
+    if await edits.read(domain) is None:
+        raise CommandFailed(f"{dump}: expected a dump of the whole domain, found no '{domain}'")
+    administrator = global_user_dn(ADMINISTRATOR, domain)
+    if await edits.read(administrator) is None:
+        await add_administrator(edits, domain, password)
+    else:
+        await edits.modify(administrator, [(_REPLACE, "eTPassword", [password.reveal()])])
+    await foundation.store.commit(edits.commit())
 
 
 async def load_base(foundation: Foundation, password: Secret) -> None:
@@ -87,7 +122,7 @@ async def load_base(foundation: Foundation, password: Secret) -> None:
 async def add_administrator(edits: Edits, domain: DN, password: Secret) -> None:
     """etaadmin: a global user with the profile DomainAdministrator (facts/imps.md 3.2)."""
     common = f"eTNamespaceName=CommonObjects,{domain}"
-    dn = DN.parse(f"eTGlobalUserName={ADMINISTRATOR},eTGlobalUserContainerName=Global Users,{common}")
+    dn = global_user_dn(ADMINISTRATOR, domain)
     profile = f"eTAdminProfileName=DomainAdministrator,eTAdminProfileContainerName=Admin Profiles,{common}"
     await edits.add(
         dn,

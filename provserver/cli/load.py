@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -15,16 +16,21 @@ from provserver.cli.failure import CommandFailed
 from provserver.cli.loading import LoadFailed, load_stream
 from provserver.cli.offline import foundation_of, instance_at
 from provserver.cli.running import run_until_done
+from provserver.directory.ldif import LONGEST_LINE
 from provserver.ldap.results import Refusal
 from provserver.operations.edits import Edits
 
 HELP = "load LDIF into an instance (its server must be stopped)"
+STANDARD_INPUT = "-"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", metavar="DIR", help="the instance")
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help="LDIF; a record without changetype is an add"
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="LDIF, - is standard input; a record without changetype is an add",
     )
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
     parser.add_argument(
@@ -39,8 +45,9 @@ def run(options: argparse.Namespace) -> int:
     instance = instance_at(options.directory, options.overrides)
     paths = [Path(name) for name in options.files]
     for path in paths:
-        if not path.is_file():
-            raise CommandFailed(f"{path}: no such file; nothing was loaded")
+        if str(path) != STANDARD_INPUT and (path.is_dir() or not path.exists()):
+            problem = "is a directory" if path.is_dir() else "no such file"
+            raise CommandFailed(f"{path}: {problem}; nothing was loaded")
     failures: list[LoadFailed] = []
 
     def failed(failure: LoadFailed) -> None:
@@ -61,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
                 transient=True,
             ) as progress:
                 for path in paths:
-                    task = progress.add_task(path.name, total=path.stat().st_size)
+                    task = progress.add_task(path.name, total=_size(path))
                     count += await load_stream(
                         foundation,
                         edits,
-                        str(path),
+                        "<stdin>" if str(path) == STANDARD_INPUT else str(path),
                         _lines(path, progress, task),
                         failed=failed if options.continue_on_error else None,
                     )
@@ -86,10 +93,25 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def _size(path: Path) -> int | None:
+    """Octets to come; None for a pipe, which does not know."""
+    return path.stat().st_size if path.is_file() else None
+
+
 def _lines(path: Path, progress: Progress, task: TaskID) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            if number % 1000 == 0:
-                progress.update(task, completed=file.tell())
-            yield line
-    progress.update(task, completed=path.stat().st_size)
+    if str(path) == STANDARD_INPUT:
+        yield from _counted(sys.stdin.buffer, progress, task)
+    else:
+        with path.open("rb") as file:
+            yield from _counted(file, progress, task)
+
+
+def _counted(file: BinaryIO, progress: Progress, task: TaskID) -> Iterator[bytes]:
+    """Lines; of one that is too long, as much as shows that it is."""
+    done = 0
+    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 3), b"")):
+        done += len(line)
+        if number % 1000 == 0:
+            progress.update(task, completed=done)
+        yield line
+    progress.update(task, completed=done)

@@ -37,11 +37,13 @@ async def load_stream(
                 await apply(record, edits, foundation.rooms)
                 count += 1
             except Refusal as refusal:
-                failure = LoadFailed(f"{name}:{record.line}: {record.dn}: {refusal.result.diagnostic}")
+                reason = refusal.result.diagnostic
+                about = "" if record.dn in reason else f"{record.dn}: "
+                failure = LoadFailed(f"{name}:{record.line}: {about}{reason}")
                 if failed is None:
                     raise failure from None
                 failed(failure)
             done(record.line)
     except LdifError as error:
-        raise LoadFailed(f"{name}:{error.line}: {error}") from None
+        raise LoadFailed(f"{name}:{error.line}: {error.reason}") from None
     return count

@@ -1,13 +1,15 @@
 """The command line: one subcommand a module, one place for exit codes.
 
 0 done, 1 the operation failed, 2 usage or settings. No password is ever an argument: others see command
-lines.
+lines. What a command expects to go wrong is a sentence; only what it does not expect shows a traceback, and
+that says so before and after it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Final, NoReturn, Protocol
 
@@ -87,6 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output went away (`provserver dump | head`): not a fault.
         sys.stderr.close()
+        return FAILED
+    except OSError as error:
+        # A full disk, a file that may not be read: not a fault of ours, and no help from a traceback.
+        place = f"{error.filename}: " if error.filename is not None else ""
+        print(f"provserver: {place}{error.strerror or error}", file=sys.stderr)
+        return FAILED
+    except Exception:
+        print(f"provserver: {options.command} met an error that it did not expect:\n", file=sys.stderr)
+        traceback.print_exc()
+        print(
+            f"\nprovserver: {options.command} did not complete. This is a fault of provserver's: "
+            "please report it with the lines above",
+            file=sys.stderr,
+        )
         return FAILED
 
 

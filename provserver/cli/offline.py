@@ -26,8 +26,10 @@ async def opened(instance: Instance, reactor: Any, *, create: bool = False) -> t
     """The instance's schema and store. CommandFailed says what stands in the way, and what to do."""
     try:
         schema = load_schema(instance.schema_files)
-    except (SchemaError, OSError) as error:
+    except SchemaError as error:
         raise CommandFailed(f"the schema cannot be read: {error}") from None
+    except OSError as error:
+        raise CommandFailed(f"the schema cannot be read: {error.filename}: {error.strerror}") from None
     try:
         return schema, await open_store(instance.store, schema, reactor, create=create)
     except StoreLocked as locked:

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     async def work(reactor: Any) -> None:
         async with foundation_of(instance, reactor) as foundation:
             dn = global_user_dn(options.name, foundation.views.domain)
+            if await foundation.store.read(dn) is None:
+                raise CommandFailed(f"there is no global user '{options.name}'; nothing was changed")
             edits = Edits(foundation.rooms, "provserver passwd")
             try:
                 await edits.modify(dn, [(_REPLACE, "eTPassword", [secret.reveal()])])

@@ -18,14 +18,23 @@ _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def read_password(source: str) -> Secret:
-    """The first line of a file, or of standard input for `-`."""
+    """The first line of a file, or of standard input for `-`; UTF-8, with or without a byte order mark."""
+    name = "standard input" if source == "-" else source
     try:
-        text = sys.stdin.readline() if source == "-" else Path(source).read_text("utf-8").split("\n", 1)[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"the password cannot be read from {source}: {error}") from None
-    text = text.rstrip("\r\n")
+        if source == "-":
+            line = sys.stdin.buffer.readline()
+        else:
+            with Path(source).open("rb") as file:
+                line = file.readline()
+    except OSError as error:
+        raise CommandFailed(f"the password cannot be read from {name}: {error.strerror}") from None
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Not the error's own text: it shows an octet of the password.
+        raise CommandFailed(f"the password cannot be read from {name}: expected UTF-8 text") from None
     if not text:
-        raise CommandFailed(f"{source} holds no password: expected it on the first line")
+        raise CommandFailed(f"{name} holds no password: expected it on the first line")
     return Secret.of_text(text)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore
@@ -16,6 +17,8 @@ def run_until_done(work: Callable[[IReactorCore], Coroutine[object, object, T]])
     """The result of `work(reactor)`; the reactor is installed here, once a process, and stops afterwards."""
     from twisted.internet import reactor as installed
 
+    # Timers by the monotonic clock: a wall clock that is set must not fire or delay them (design "Time").
+    cast(Any, installed).seconds = time.monotonic
     reactor = cast(IReactorCore, installed)
     outcome: list[T | Failure] = []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import signal
-import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
+from provserver.cli.collector import set_collector
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import Instance
 from provserver.cli.logs import start_logs
@@ -45,12 +45,11 @@ def run(options: argparse.Namespace) -> int:
     instance = instance_at(options.directory, overrides)
 
     async def work(reactor: Any) -> None:
-        # Timers by the monotonic clock: a wall clock that is set must not fire or delay them (design "Time").
-        reactor.seconds = time.monotonic
         stop = until_stopped(reactor)
         start_logs(instance)
         server = await started(instance, reactor)
         try:
+            set_collector()
             print(f"ready {server.addresses()}", flush=True)
             await stop
         finally:

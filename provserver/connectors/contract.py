@@ -9,11 +9,12 @@ knows what to do.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, Flag, auto
 from typing import ClassVar, Protocol
 
 from provserver.directory.names import DN
+from provserver.records import record
 from provserver.vault.secret import Secret
 
 
@@ -33,7 +34,7 @@ class PasswordOption(Flag):
     VALIDATE_PASSWORD = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """An account as a connector needs it: its name at the endpoint and its attributes, never a password."""
 
@@ -124,7 +125,7 @@ def keep_as_is(password: bytes) -> bytes:
     return password
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Accepts:
     """What kinds of secret an endpoint takes: clear text, and hashes of which schemes."""
 

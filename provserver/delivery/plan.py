@@ -7,12 +7,12 @@ Global User excludes all), design "The exchange" 6 (suspended accounts are inclu
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from provserver.connectors.contract import Account
 from provserver.directory.entries import Entry, EntryId
 from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
+from provserver.records import record
 
 
 class Disposition(Enum):
@@ -26,7 +26,7 @@ class Disposition(Enum):
     NO_ENDPOINT = "its endpoint is gone"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedAccount:
     account: Entry
     endpoint: Endpoint | None

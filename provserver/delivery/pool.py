@@ -191,7 +191,8 @@ class Pool:
                     kind=type(error).__name__,
                 )
                 if self._stopping:
-                    break  # its claim runs out, and it is sent once more
+                    self._release(parcel)  # the next process finds it claimed, and sends it once more
+                    return
                 await _pause(self._clock, pause)
         self._store.note(_line(self.endpoint, parcel, settlement))
         if settlement.state is DeliveryState.RETRYING:

@@ -162,6 +162,9 @@ class _Reader:
         token = self._tokens[self._next]
         return not token.quoted and token.text == sign
 
+    def sees_bound(self) -> bool:
+        return not self.at_end() and _BOUND.match(self._tokens[self._next].text) is not None
+
     def take(self, sign: str) -> None:
         if not self.sees(sign):
             raise self.error(f"expected {sign!r}")
@@ -235,6 +238,8 @@ def _argument(reader: _Reader, keyword: str, shape: str, resolve: Callable[[str]
     if keyword != "SYNTAX":
         return (resolve(word),)
     # `{64}`: a suggested minimum upper bound (RFC 4512 2.5.1), which may stand apart.
+    if reader.sees_bound():
+        word += reader.word("a bound")
     bound = _BOUND.search(word)
     oid = resolve(word[: bound.start()] if bound else word)
     return (oid + bound.group(),) if bound else (oid,)

@@ -9,10 +9,11 @@ type, with its options.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, NewType
 
 from provserver.directory.names import DN
+from provserver.records import record
 
 EntryId = NewType("EntryId", str)
 """An entry's eTID: a UUID in text form, given once, kept through every change and rename."""
@@ -28,7 +29,7 @@ class Attribute(NamedTuple):
         return f"Attribute({self.description!r}, {len(self.values)} values)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One entry as it was committed. `version` is 0 before the first commit, then 1, 2, …"""
 

@@ -15,10 +15,10 @@ from provserver.directory.nametext import RDN, InvalidName
 
 __all__ = ["DN", "RDN", "ROOT", "InvalidName", "subtree_range"]
 
-_REMEMBERED: Final = 32_768
-"""Names kept parsed: a domain of 10,000 users works from this cache."""
-_LONGEST_REMEMBERED: Final = 1_024
-"""Characters. Longer names are parsed each time, so that the cache is bounded in bytes too."""
+_REMEMBERED: Final = 16_384
+"""Names kept parsed: an agent asks for the same one four times. About 1 kB each; a client who chooses the
+worst names fills some 130 MB and no more, because what is longer or has more parts is parsed each time."""
+_MOST_PARTS: Final = 16
 
 
 class DN:
@@ -43,7 +43,7 @@ class DN:
     @staticmethod
     def parse(text: str) -> DN:
         """The name that a text means (remembered). InvalidName: what was expected, and at which character."""
-        if len(text) > _LONGEST_REMEMBERED:
+        if len(text) > nametext.LONGEST_REMEMBERED or text.count("=") > _MOST_PARTS:
             return DN(nametext.parse_rdns(text))
         return _remembered(text)
 

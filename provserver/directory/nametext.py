@@ -22,7 +22,8 @@ RDN_END: Final = "\x1f"
 _PAIR_END: Final = "\x1e"
 _OPAQUE: Final = "\x1d"
 
-_LONGEST_REMEMBERED: Final = 1_024
+LONGEST_REMEMBERED: Final = 512
+"""Characters of names, and so of RDNs, that are kept parsed."""
 
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|(?:[Oo][Ii][Dd]\.)?[0-9]+(?:\.[0-9]+)*")
 _OID_TYPE: Final = re.compile(r"[Oo][Ii][Dd]\.[0-9]+(?:\.[0-9]+)*")
@@ -150,7 +151,7 @@ def parse_rdns(text: str) -> tuple[RDN, ...]:
 
 def _split(text: str) -> tuple[RDN, ...] | None:
     """A text without specials; None: something is irregular, let the scanner say what."""
-    read = _plain_rdn if len(text) <= _LONGEST_REMEMBERED else _plain_rdn.__wrapped__
+    read = _plain_rdn if len(text) <= LONGEST_REMEMBERED else _plain_rdn.__wrapped__
     try:
         rdns = tuple([read(part) for part in text.split(",")])
     except InvalidName:

@@ -38,6 +38,7 @@ def _table() -> dict[int, str | None]:
 
 
 _MAPPED: Final = _table()
+_ROUNDS: Final = 4
 # RFC 4518 2.4: private use, non-characters, surrogates and the replacement character.
 _PROHIBITED: Final = re.compile(
     "[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff"
@@ -59,9 +60,13 @@ def _prepare(text: str, fold: bool) -> str:
     text = text.translate(_MAPPED)
     normal = unicodedata.normalize
     if fold:
-        folded = normal("NFKC", normal("NFKC", text).casefold())
-        while folded != text:  # folding and normalisation feed each other; three rounds are the longest known
-            text, folded = folded, normal("NFKC", folded.casefold())
+        text = normal("NFKC", text)
+        # Folding and normalisation feed each other (twice at most, as far as is known); no loop may hang.
+        for _ in range(_ROUNDS):
+            folded = normal("NFKC", text.casefold())
+            if folded == text:
+                break
+            text = folded
     else:
         text = normal("NFKC", text)
     if _PROHIBITED.search(text):

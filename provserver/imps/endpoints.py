@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
 from provserver.imps.messages import account_name
 from provserver.imps.namespaces import display_name
 from provserver.storage.contract import Store
+
+_RDN_END: Final = "\x1f"
+"""What ends each RDN in a DN's key (directory.names)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,21 @@ class Endpoints:
         self._store = store
         self._levels = domain.depth + 2
         self._known: dict[EntryId, Endpoint] = {}
+        self._names: dict[str, DN] = {}
 
     def dn_of(self, account: DN) -> DN | None:
         """The endpoint that a name belongs to; None: it lies above all endpoints."""
-        rdns = account.rdns
-        if len(rdns) <= self._levels:
+        key, end = account.key, 0
+        for _ in range(self._levels):
+            end = key.find(_RDN_END, end) + 1
+            if not end:
+                return None
+        if end == len(key):
             return None
-        return account.ancestor(self._levels)
+        known = self._names.get(key[:end])
+        if known is None:
+            known = self._names[key[:end]] = account.ancestor(self._levels)
+        return known
 
     async def of_account(self, account: DN) -> Endpoint | None:
         dn = self.dn_of(account)

@@ -148,8 +148,8 @@ def _missing(path: str) -> RemoteProtocolError:
 def _overlong(pos: int, end: int, path: str) -> RemoteProtocolError:
     """The error of an element whose content, from `pos`, does not fit before `end`.
 
-    What is said must not depend on the octets behind `end`, which may be there or not: so a header that itself
-    crosses `end` is one that is cut off.
+    What is said must not depend on the octets behind `end`, which may be there or not: so a header that
+    itself crosses `end` is one that is cut off.
     """
     if pos > end:
         return _missing(path)

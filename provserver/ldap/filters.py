@@ -8,9 +8,11 @@ secrets); the text form shows them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Final, NoReturn, assert_never
+
+from provserver.records import record
 
 
 class Scope(IntEnum):
@@ -19,28 +21,28 @@ class Scope(IntEnum):
     SUBTREE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class And:
     parts: tuple[Filter, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Or:
     parts: tuple[Filter, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Not:
     part: Filter
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Equality:
     attribute: str
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Substrings:
     attribute: str
     initial: bytes | None = field(repr=False)
@@ -48,30 +50,30 @@ class Substrings:
     final: bytes | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GreaterOrEqual:
     attribute: str
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LessOrEqual:
     attribute: str
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Present:
     attribute: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Approximate:
     attribute: str
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extensible:
     """At least one of `rule` and `attribute` is there (RFC 4511 4.5.1.7.7)."""
 

@@ -6,12 +6,13 @@ does not show its values in its repr.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Final
 
 from provserver.ldap.filters import Filter, Scope
 from provserver.ldap.results import Result
+from provserver.records import record
 from provserver.vault.secret import Secret
 
 
@@ -29,7 +30,7 @@ class ChangeKind(IntEnum):
     INCREMENT = 3  # RFC 4525
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Control:
     """A control as it came; its value is decoded by whoever knows the type."""
 
@@ -38,7 +39,7 @@ class Control:
     value: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PartialAttribute:
     """A description with its values; the values are hidden from repr (they may be passwords)."""
 
@@ -46,31 +47,31 @@ class PartialAttribute:
     values: tuple[bytes, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     kind: ChangeKind
     attribute: PartialAttribute
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaslCredentials:
     mechanism: str
     credentials: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindRequest:
     version: int
     name: str
     authentication: Secret | SaslCredentials
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnbindRequest:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchRequest:
     base: str
     scope: Scope
@@ -82,24 +83,24 @@ class SearchRequest:
     attributes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModifyRequest:
     dn: str
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddRequest:
     dn: str
     attributes: tuple[PartialAttribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteRequest:
     dn: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModifyDNRequest:
     dn: str
     new_rdn: str
@@ -107,79 +108,79 @@ class ModifyDNRequest:
     new_superior: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompareRequest:
     dn: str
     description: str
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AbandonRequest:
     message_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExtendedRequest:
     oid: str
     value: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindResponse:
     result: Result
     server_sasl_credentials: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchResultEntry:
     dn: str
     attributes: tuple[PartialAttribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchResultReference:
     uris: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchResultDone:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModifyResponse:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddResponse:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteResponse:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModifyDNResponse:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompareResponse:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExtendedResponse:
     result: Result
     oid: str | None = None
     value: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntermediateResponse:
     oid: str | None = None
     value: bytes | None = field(default=None, repr=False)
@@ -213,7 +214,7 @@ Response = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One LDAPMessage: an operation, the id that joins question and answer, and its controls."""
 

@@ -5,8 +5,9 @@ Source: RFC 4511 4.1.9 and appendix A; RFC 3909 (118-121), RFC 4533 (4096).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from provserver.records import record
 
 
 class ResultCode(IntEnum):
@@ -58,7 +59,7 @@ class ResultCode(IntEnum):
     SYNC_REFRESH_REQUIRED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """How an operation ended. `matched_dn` and `diagnostic` are text for the wire, never a secret."""
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Coroutine
+from socket import socket as Socket  # noqa: N812  a type
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -30,6 +31,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.tcp import Server as TcpTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -94,6 +96,8 @@ class Connection(TwistedProtocol):
         self._gone = gone
         self._session = Session(limits)
         self._wire: Any = None  # the transport; its interfaces depend on the endpoint
+        self._socket: Socket | None = None
+        """Of a clear-text TCP transport, to which small answers can be given past its buffer."""
         self._tasks: dict[int, Task[Message, bytes]] = {}
         self._gathered: list[bytes] = []
         self._gathered_size = 0
@@ -233,7 +237,19 @@ class Connection(TwistedProtocol):
             if self._unsent > self._limits.write_buffer:
                 self._drop("does not read its answers")
                 return
+        if self._socket is not None and not (self._wire.dataBuffer or self._wire._tempDataBuffer):
+            data = self._sent_at_once(self._socket, data)
+            if not data:
+                return
         self._wire.write(data)
+
+    def _sent_at_once(self, socket: Socket, data: bytes) -> bytes:
+        """Offer the data to the kernel; what it did not take. The transport would only do so in the reactor's next
+        round, with two changes of what epoll watches: a tenth of the time of a small request."""
+        try:
+            return data[socket.send(data) :]
+        except OSError:
+            return data  # full, or broken: the transport finds out which, and says so
 
     def pauseProducing(self) -> None:  # noqa: N802  Twisted names it
         """The transport's buffer is full."""
@@ -284,6 +300,8 @@ class Connection(TwistedProtocol):
         self.tls = bool(ISSLTransport.providedBy(transport))
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)  # small answers to a client that waits for each
+        if type(transport) is TcpTransport:
+            self._socket = transport.getHandle()
         transport.registerProducer(self, True)
         self._arm(self._connected_at)
         self._handler.connected(self)
@@ -328,7 +346,8 @@ class Connection(TwistedProtocol):
         self._closing = True
         _stop(self._slow_alarm)
         _stop(self._alarm)
-        self._alarm = self._clock.callLater(self._limits.closing_time, self._wire.abortConnection)
+        if self._limits.closing_time:
+            self._alarm = self._clock.callLater(self._limits.closing_time, self._wire.abortConnection)
         self._wire.unregisterProducer()  # with a producer, the transport would wait for it
         self._wire.loseConnection()
         self._cancel_all()

@@ -5,6 +5,7 @@ One coroutine a request, which does not suspend unless it waits for the disk or 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from provserver.directory.access import Identity
@@ -25,10 +26,11 @@ from provserver.ldap.messages import (
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.bind import bind
 from provserver.operations.compare import compare
-from provserver.operations.context import House, Line, identity_on
+from provserver.operations.context import House, Line, identity_on, nearest
 from provserver.operations.search import Searches
 from provserver.operations.triggers import exchange, triggers_of
-from provserver.operations.writes import add, delete, modify
+from provserver.operations.writes import add, delete, modify, rename
+from provserver.passwords.hashing import HashingBusy
 
 _ANSWERS: Final[dict[type, int]] = {
     BindRequest: 0x61,
@@ -88,6 +90,11 @@ class Chain:
             result = await self._perform(message, identity, line)
         except Refusal as refusal:
             result = refusal.result
+            if result.code is ResultCode.NO_SUCH_OBJECT:
+                matched = await nearest(_target(operation), identity, self._house)
+                result = replace(result, matched_dn=matched)
+        except HashingBusy as busy:
+            result = Result(ResultCode.BUSY, str(busy))
         await self._log(message, identity, result)
         return encode_result(message.id, answer, result)
 
@@ -99,19 +106,21 @@ class Chain:
             triggers = triggers_of(operation.changes, house.rooms.schema)
             if triggers:
                 return await exchange(operation, triggers, identity, line, house)
-            return await modify(operation, identity, house)
+            return await modify(operation, identity, line, house)
         if isinstance(operation, BindRequest):
             return await bind(operation, line, house)
         if isinstance(operation, CompareRequest):
             return await compare(operation, identity, house)
         if isinstance(operation, AddRequest):
-            return await add(operation, identity, house)
+            return await add(operation, identity, line, house)
         if isinstance(operation, DeleteRequest):
             return await delete(operation, identity, house)
         if isinstance(operation, ExtendedRequest):
             # RFC 4511 4.12: an unrecognised requestName is a protocol error.
             raise Refusal(ResultCode.PROTOCOL_ERROR, f"extended operation {operation.oid} is not supported")
-        raise Refusal(ResultCode.UNWILLING_TO_PERFORM, "renaming entries is not supported yet")
+        if isinstance(operation, ModifyDNRequest):
+            return await rename(operation, identity, house)
+        raise AssertionError(f"{type(operation).__name__} has an answer but no handler")
 
     async def _log(self, message: Message, identity: Identity, result: Result) -> None:
         log: Etatrans = self._house.etatrans

@@ -33,7 +33,8 @@ async def compare(request: CompareRequest, identity: Identity, house: House) -> 
         value = rooms.views.inside_value(value)
     verdict = compile_filter(Equality(request.description, value), rooms.schema)(entry)
     if verdict is None:
-        raise Refusal(
-            ResultCode.INAPPROPRIATE_MATCHING, f"{request.description} cannot be compared with this value"
-        )
+        if rooms.schema.type_of(key).comparable is None:
+            raise Refusal(ResultCode.INAPPROPRIATE_MATCHING, f"{request.description} cannot be compared")
+        text = f"{request.description} cannot have this value"
+        raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, text)
     return Result(ResultCode.COMPARE_TRUE if verdict else ResultCode.COMPARE_FALSE)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from provserver.directory.access import ANONYMOUS, Identity
+from provserver.directory.access import ANONYMOUS, Identity, may_read
 from provserver.imps.messages import Message
 from provserver.imps.parameters import Parameters
 from provserver.imps.profiles import identity_of
@@ -87,6 +87,22 @@ async def identity_on(line: Line, house: House) -> Identity:
     if user.version != bound.version:
         line.identity = bound = BoundAs(identity_of(user), user.version)
     return bound.identity
+
+
+async def nearest(text: str, identity: Identity, house: House) -> str:
+    """The matchedDN of a name that does not exist: the nearest entry above it that the caller may see (RFC
+    4511 4.1.9), empty if there is none.
+    """
+    try:
+        dn, view = house.rooms.views.resolve(text)
+    except Refusal:
+        return ""
+    above = dn.parent
+    while above is not None and above.depth:
+        if may_read(identity, above) and await house.rooms.store.read(above) is not None:
+            return house.rooms.views.render(above, view)
+        above = above.parent
+    return ""
 
 
 def demand_confidentiality(line: Line, house: House) -> None:

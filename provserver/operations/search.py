@@ -39,11 +39,7 @@ class Searches:
         if not may_search(identity, base):
             raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, f"'{identity.name()}' may not search here")
         if await self._house.rooms.store.read(base) is None:
-            raise Refusal(
-                ResultCode.NO_SUCH_OBJECT,
-                f"'{base}' does not exist",
-                matched_dn=await self._matched(base, view, identity),
-            )
+            raise Refusal(ResultCode.NO_SUCH_OBJECT, f"'{base}' does not exist")
         return await self._entries(message_id, request, base, view, identity, line)
 
     async def _entries(
@@ -104,15 +100,6 @@ class Searches:
         if isinstance(asked, Not):
             return Not(self._inside(asked.part))
         return asked
-
-    async def _matched(self, base: DN, view: View, identity: Identity) -> str:
-        """The nearest existing ancestor that the caller may see (RFC 4511 4.1.9)."""
-        above = base.parent
-        while above is not None and above.depth:
-            if may_read(identity, above) and await self._house.rooms.store.read(above) is not None:
-                return self._house.rooms.views.render(above, view)
-            above = above.parent
-        return ""
 
 
 def _stricter(asked: int, ours: int) -> int:

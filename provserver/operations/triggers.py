@@ -20,25 +20,22 @@ from provserver.vault.secret import Secret
 
 TEST: Final = "test"
 SYNC: Final = "sync"
-PASSWORD: Final = "password"  # noqa: S105 -- a trigger's name
+PASSWORD: Final = "password"
 SYNC_ACCOUNTS: Final = "sync-accounts"
 OPERATION_ID: Final = "operation-id"
 
 
-def triggers_of(changes: Sequence[Change], schema: Schema) -> dict[str, Change]:
-    """The changes that are triggers, by what they trigger; empty for an ordinary modify.
+_COMPANIONS: Final = frozenset({OPERATION_ID, SYNC_ACCOUNTS})
+"""Triggers that may come with a password: all others would be left undone, and the answer a lie."""
 
-    Refusal CONSTRAINT_VIOLATION when one trigger is set twice in one request (except the delete and add of
-    an own change).
-    """
+
+def triggers_of(changes: Sequence[Change], schema: Schema) -> dict[str, Change]:
+    """The changes that are triggers, by what they trigger, the last of each; empty for an ordinary modify."""
     found: dict[str, Change] = {}
     for change in changes:
         trigger = schema.trigger_of(change.attribute.description)
-        if trigger is None:
-            continue
-        if trigger in found and found[trigger].kind is not ChangeKind.DELETE:
-            raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{change.attribute.description}: given twice")
-        found[trigger] = change
+        if trigger is not None:
+            found[trigger] = change
     return found
 
 
@@ -65,12 +62,10 @@ async def _agent(
     if not may_synchronise(caller.identity, dn):
         raise _not_allowed(caller, "synchronise passwords of", dn)
     kind = SYNC if SYNC in triggers else TEST
-    if TEST in triggers and SYNC in triggers:
-        raise Refusal(
-            ResultCode.UNWILLING_TO_PERFORM, "eTTestPassword and eTSyncPassword cannot come together"
-        )
-    _alone(request, triggers, house.rooms.schema)
-    secret = one_password(triggers[kind])
+    *others, asked = _alone(request, kind, house.rooms.schema)
+    if others:
+        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{asked.attribute.description}: given twice")
+    secret = one_password(asked)
     if kind == TEST:
         return _result(await house.exchange.test(caller, dn, secret))
     return _result(await house.lasting.finish(house.exchange.sync(caller, dn, secret)))
@@ -81,20 +76,13 @@ async def _own_or_reset(
 ) -> Result:
     if not may_change_password(caller.identity, dn):
         raise _not_allowed(caller, "change the password of", dn)
-    _alone(request, triggers, house.rooms.schema)
-    old = next(
-        (
-            one_password(change)
-            for change in request.changes
-            if change.kind is ChangeKind.DELETE
-            and change.attribute.values
-            and house.rooms.schema.trigger_of(change.attribute.description) == PASSWORD
-        ),
-        None,
-    )
+    *others, asked = _alone(request, PASSWORD, house.rooms.schema)
+    if len(others) > 1 or (others and others[0].kind is not ChangeKind.DELETE):
+        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{asked.attribute.description}: given twice")
+    # The old password deleted and the new one added: a change by who knows the old one.
+    old = one_password(others[0]) if others and others[0].attribute.values else None
     propagate = SYNC_ACCOUNTS in triggers and triggers[SYNC_ACCOUNTS].attribute.values == (b"1",)
-    new = one_password(triggers[PASSWORD])
-    change = house.exchange.change_user(caller, dn, new, old=old, propagate=propagate)
+    change = house.exchange.change_user(caller, dn, one_password(asked), old=old, propagate=propagate)
     return _result(await house.lasting.finish(change))
 
 
@@ -117,16 +105,26 @@ def one_password(change: Change) -> Secret:
     return Secret(value)
 
 
-def _alone(request: ModifyRequest, triggers: dict[str, Change], schema: Schema) -> None:
-    """Triggers do not mix with other changes: a half-done request would be a lie. The other triggers may
-    come along.
+def _alone(request: ModifyRequest, kind: str, schema: Schema) -> list[Change]:
+    """The changes of one trigger, of which the last sets it, in a request that does nothing else: half done
+    would be a lie. Refusal UNWILLING_TO_PERFORM.
     """
+    found = []
     for change in request.changes:
-        if schema.trigger_of(change.attribute.description) is None:
+        trigger = schema.trigger_of(change.attribute.description)
+        if trigger == kind:
+            found.append(change)
+        elif trigger not in _COMPANIONS:
             raise Refusal(
                 ResultCode.UNWILLING_TO_PERFORM,
                 f"{change.attribute.description} cannot be changed in one request with a password trigger",
             )
+    if found[-1].kind not in (ChangeKind.ADD, ChangeKind.REPLACE):
+        raise Refusal(
+            ResultCode.UNWILLING_TO_PERFORM,
+            f"{found[-1].attribute.description} can be added or replaced, nothing else",
+        )
+    return found
 
 
 def _not_allowed(caller: Caller, what: str, dn: DN) -> Refusal:

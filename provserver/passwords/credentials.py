@@ -5,7 +5,6 @@ change.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from provserver.directory.entries import Attribute, Entry
@@ -13,6 +12,7 @@ from provserver.passwords.hashing import Hasher
 from provserver.passwords.history import History
 from provserver.passwords.profile import ProfileRules
 from provserver.passwords.schemes import Derived, UnreadableHash, parse
+from provserver.records import record
 from provserver.storage.contract import ChangeId
 from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
@@ -23,7 +23,7 @@ CHANGED: Final = "provPasswordChanged"
 CHANGE: Final = "provPasswordChangeId"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credentials:
     """Read from a global user's entry. `changed` is in seconds since the epoch, None when there never was a
     change.
@@ -69,8 +69,13 @@ def changed_attributes(
     """The credential attributes after a change to `derived`."""
     history = History.parse(credentials.remembered, ring)
     if rules.history_count or rules.history_days:
+        # A password that an exchange set is the newest remembered one; others (loaded, set while there was no history)
+        # are remembered as they go.
+        newest = history.remembered[0].at if history.remembered else None
+        known = credentials.changed is not None and newest == int(credentials.changed)
+        outgoing = None if known else credentials.current
         remembered = history.with_new(
-            derived, at, rules.history_count, rules.history_days, outgoing=credentials.current
+            derived, at, rules.history_count, rules.history_days, outgoing=outgoing
         ).values
     else:
         remembered = ()

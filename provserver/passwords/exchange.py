@@ -8,10 +8,9 @@ facts/imps.md, design "The exchange".
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from provserver.connectors.contract import Account, Fold
+from provserver.connectors.contract import Account, Fold, PasswordOption
 from provserver.delivery.parcels import FirstAttempts
 from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
 from provserver.directory.access import Identity
@@ -38,7 +37,8 @@ from provserver.passwords.profile import PolicyRefusal, ProfileError
 from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
 from provserver.passwords.schemes import Derived
-from provserver.passwords.verdicts import Verdicts
+from provserver.passwords.verdicts import Passed, Verdicts
+from provserver.records import record
 from provserver.storage.contract import (
     ChangeId,
     Commit,
@@ -55,13 +55,15 @@ from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
 T = TypeVar("T")
+_RESET: Final = PasswordOption.FORCE_CHANGE_AT_LOGON.value
+_OWN_CHANGE: Final = (PasswordOption.UNLOCK_ACCOUNT | PasswordOption.VALIDATE_PASSWORD).value
 _TRIES: Final = 50
 """Conflicts that one exchange may lose to writers outside its user's queue, before it is told `busy`."""
 _TESTS_LEAVE: Final = 0.9
 """The part of a full outbox at which tests are refused already: syncs come first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """Who asks, and from where: a different administrator per domain controller tells them apart (seed 000)."""
 
@@ -73,7 +75,7 @@ class Caller:
         return self.identity.dn.key if self.identity.dn is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What the caller is told."""
 
@@ -98,7 +100,7 @@ class Courier(Protocol):
         """Return when nothing is pending any more, or after `wait` seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExchangeSettings:
     propagation_wait: float
     partial_failure_result: int
@@ -106,7 +108,7 @@ class ExchangeSettings:
     outbox_limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Change:
     """A password that has passed, ready to be committed."""
 
@@ -117,6 +119,8 @@ class _Change:
     policy: CurrentPolicy
     repeated: bool
     """It is the user's current password already: only accounts not known to hold it are served."""
+    options: int = 0
+    """PasswordOption flags of its deliveries: none for an agent's report."""
 
 
 class Exchange:
@@ -189,8 +193,10 @@ class Exchange:
         await self._demand_room(1.0)
         try:
             owner = await self._gates.owner(subject)
-            async with self._queues.turn(owner.user.id):
-                attempts = await self._retried(lambda: self._sync_once(caller, subject, secret))
+            async with self._queues.turn(owner.user.id) as waited:
+                attempts = await self._retried(
+                    lambda again: self._sync_once(caller, subject, secret, None if again or waited else owner)
+                )
         except Closed as closed:
             raise self._refused(Message.SYNC_REFUSED, Event.SYNC_REFUSED, caller, subject, closed) from None
         if attempts is None:
@@ -198,9 +204,10 @@ class Exchange:
         return await self._told(owner.user, attempts)
 
     async def _sync_once(
-        self, caller: Caller, subject: Subject, secret: Secret
+        self, caller: Caller, subject: Subject, secret: Secret, known: Owner | None
     ) -> tuple[FirstAttempts, int] | None:
-        owner = await self._gates.owner(subject)
+        """`known`: the owner as it was read just now; None: look again, somebody may have changed it."""
+        owner = known if known is not None else await self._gates.owner(subject)
         if await self._guard(subject, secret) is Verdict.ECHO:
             self._note(Event.ECHO, f"Echo of {subject.name} recognised", caller, subject)
             return None
@@ -227,7 +234,7 @@ class Exchange:
         try:
             async with self._queues.turn(user.id):
                 attempts = await self._retried(
-                    lambda: self._change_once(caller, dn, secret, old=old, own=own, propagate=propagate)
+                    lambda again: self._change_once(caller, dn, secret, old=old, own=own, propagate=propagate)
                 )
         except Closed as closed:
             code = closed.code if isinstance(closed, _Weak) else ResultCode.UNWILLING_TO_PERFORM
@@ -255,7 +262,8 @@ class Exchange:
         )
         if found:
             raise _Weak(found)
-        change = _Change(user, credentials, secret, derived, policy, repeated)
+        options = _OWN_CHANGE if own else _RESET
+        change = _Change(user, credentials, secret, derived, policy, repeated, options)
         return await self._committed(caller, change, None, Owner(user), propagate=propagate)
 
     # -- the steps
@@ -286,26 +294,29 @@ class Exchange:
     ) -> _Change:
         """Step 4: the password derived and judged, or remembered from the test just before. Closed."""
         policy = await self._current_policy()
-        credentials = Credentials.of(user)
         key = self._verdicts.key(caller.key, subject.account.id, user.version, policy.version, secret)
-        derived = None if test else self._verdicts.take(key)
-        accepted = derived is not None
-        if derived is None:
-            derived = await self._derived(secret, credentials)
+        passed = None if test else self._verdicts.take(key)
+        if passed is None:
+            passed = await self._judged(policy, subject, user, secret, test=test)
+            if test:
+                self._verdicts.remember(key, passed)
+        return _Change(user, passed.credentials, secret, passed.derived, policy, passed.repeated)
+
+    async def _judged(
+        self, policy: CurrentPolicy, subject: Subject, user: Entry, secret: Secret, *, test: bool
+    ) -> Passed:
+        credentials = Credentials.of(user)
+        derived = await self._derived(secret, credentials)
         repeated = await self._is_current(credentials, secret, derived)
-        if repeated:
-            # A sync of the current password is success. A test of it is judged by history, except on an
-            # account we sent it to.
-            accepted = accepted or not test or await self._holds(subject.account, credentials)
-        if not accepted:
+        # A sync of the current password is success. A test of it is judged by history, except on an account
+        # that we sent it to.
+        if not repeated or (test and not await self._holds(subject.account, credentials)):
             found = await self._policy.judge(
                 policy.rules, credentials, secret, derived, at=self._wall(), history=True, interval=False
             )
             if found:
                 raise _Weak(found)
-        if test:
-            self._verdicts.remember(key, derived)
-        return _Change(user, credentials, secret, derived, policy, repeated)
+        return Passed(derived, credentials, repeated)
 
     async def _committed(
         self, caller: Caller, change: _Change, subject: Subject | None, owner: Owner, *, propagate: bool
@@ -343,9 +354,10 @@ class Exchange:
             at=at,
             by=str(caller.identity.dn),
             writes=tuple(writes),
-            reads=() if writes else ((user.id, user.version),),
+            reads=() if attributes else ((user.id, user.version),),
             deliveries=tuple(deliveries),
-            cancel_for=(user.id,),
+            # What waits of this very password would be lost by a repeat that goes to nobody.
+            cancel_for=(user.id,) if propagate or not change.repeated else (),
             journal=(event(at, kind, f"Password of Global User '{leaf_value(user.dn)}' changed", fields),),
         )
         committed = await self._store.commit(commit)
@@ -377,7 +389,8 @@ class Exchange:
             await self._inclusions.accounts(change.user),
             self._endpoints,
             originating=subject.account.id if subject is not None else None,
-            only_global_user=await self._parameters.get(UPDATE_ONLY_GLOBAL_USER),
+            # It is about what agents report (seed 000), not about resets.
+            only_global_user=subject is not None and await self._parameters.get(UPDATE_ONLY_GLOBAL_USER),
             holds=holds if change.repeated else None,
         )
 
@@ -394,6 +407,7 @@ class Exchange:
             endpoint=endpoint.id,
             sealed=self._seal.seal(change.secret, row_of(delivery, account.id)),
             mark=self._mark(account.id.encode(), b"\0", folded),
+            options=change.options,
             claimed=True,
         )
 
@@ -415,11 +429,11 @@ class Exchange:
         code = ResultCode(self._settings.partial_failure_result)
         return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
 
-    async def _retried(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def _retried(self, once: Callable[[bool], Awaitable[T]]) -> T:
         """The exchange on what is there now, again when a writer outside this user's queue was faster."""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             try:
-                return await once()
+                return await once(attempt > 0)
             except Conflict:
                 continue
         raise Refusal(ResultCode.BUSY, "others keep changing this user: try again")

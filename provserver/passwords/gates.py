@@ -6,8 +6,6 @@ suspended. Source: seed 000, facts/imps.md 1.2 and section 9; design "The exchan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
 from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
@@ -17,10 +15,11 @@ from provserver.imps.parameters import AUTOMATIC_CORRELATION, Parameters
 from provserver.imps.profiles import holds_admin_profile
 from provserver.imps.users import global_user_dn, is_suspended, may_propagate
 from provserver.ldap.results import Refusal, ResultCode
+from provserver.records import record
 from provserver.storage.contract import Store
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subject:
     """The account that a trigger was set on, and its endpoint."""
 
@@ -33,7 +32,7 @@ class Subject:
         return self.endpoint.account_name(self.account)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Owner:
     """The global user, and whether the inclusion is still to be written (Automatic Correlation)."""
 

@@ -28,14 +28,16 @@ class Turn:
         self._waiting = waiting
         self._user = user
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> bool:
+        """Whether it was somebody else's turn before, so that what was read earlier may be out of date."""
         queue = self._waiting.get(self._user)
         if queue is None:
             self._waiting[self._user] = deque()
-            return
+            return False
         mine: Deferred[None] = Deferred()
         queue.append(mine)
         await mine
+        return True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -18,12 +18,13 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import ClassVar, Protocol
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from provserver.records import record
 from provserver.vault.secret import Secret
 
 SALT_SIZE = 16
@@ -68,7 +69,7 @@ class Recipe(Protocol):
         """The stored form; with an empty key, the form of a source: what is needed to derive again."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Derived:
     """A key with all that it was derived from; also what `parse` makes of a stored text."""
 
@@ -101,7 +102,7 @@ class Derived:
         return self.recipe.text(self.salt, b"")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argon2:
     """Argon2id (RFC 9106). `memory` in KiB.
 
@@ -131,7 +132,7 @@ class Argon2:
         return f"{{ARGON2}}$argon2id$v=19${cost}${_bare(salt)}${_bare(key)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scrypt:
     """scrypt (RFC 7914); `n` is a power of two. Built on PBKDF2: "x" and "x\\0" derive alike."""
 
@@ -153,7 +154,7 @@ class Scrypt:
         return f"{{SCRYPT}}$scrypt${cost}${_bare(salt)}${_bare(key)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pbkdf2:
     """PBKDF2 with HMAC-SHA-256 (RFC 8018). HMAC pads its key with zeros: "x" and "x\\0" derive alike."""
 
@@ -169,7 +170,7 @@ class Pbkdf2:
         return f"{{PBKDF2-SHA256}}{self.iterations}${_adapted(salt)}${_adapted(key)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaltedSha512:
     """{SSHA512}: one round. For labs, comparisons and migrations: it can be guessed at billions a second."""
 
@@ -183,7 +184,7 @@ class SaltedSha512:
         return "{SSHA512}" + base64.b64encode(key + salt).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaltedSha256:
     """{SSHA256}: one round; see SaltedSha512."""
 
@@ -197,7 +198,7 @@ class SaltedSha256:
         return "{SSHA256}" + base64.b64encode(key + salt).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SaltedSha1:
     """{SSHA}: one round of SHA-1 (RFC 2307); see SaltedSha512."""
 

@@ -7,12 +7,13 @@ version, digest under a random key of this process). Ours (design "Cost of the d
 
 from __future__ import annotations
 
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from provserver.directory.entries import EntryId
+from provserver.passwords.credentials import Credentials
 from provserver.passwords.schemes import Derived
 from provserver.vault.secret import Secret
 
@@ -27,6 +28,16 @@ class VerdictKey(NamedTuple):
     digest: bytes
 
 
+class Passed(NamedTuple):
+    """What a test found out about a password that it let pass."""
+
+    derived: Derived
+    credentials: Credentials
+    """The user's, as its entry of that version has them."""
+    repeated: bool
+    """It is the user's current password."""
+
+
 class Verdicts:
     """Positive verdicts only: a refusal is judged anew each time."""
 
@@ -34,23 +45,23 @@ class Verdicts:
         self._monotonic = monotonic
         self._kept_seconds = kept_seconds
         self._key = key
-        self._kept: OrderedDict[VerdictKey, tuple[float, Derived]] = OrderedDict()
+        self._kept: OrderedDict[VerdictKey, tuple[float, Passed]] = OrderedDict()
 
     def key(
         self, caller: str, account: EntryId, user_version: int, policy_version: int, secret: Secret
     ) -> VerdictKey:
-        digest = hmac.digest(self._key, secret.reveal(), "sha256")
+        digest = blake2b(secret.reveal(), key=self._key, digest_size=32).digest()
         return VerdictKey(caller, account, user_version, policy_version, digest)
 
-    def remember(self, key: VerdictKey, derived: Derived) -> None:
+    def remember(self, key: VerdictKey, passed: Passed) -> None:
         if not self._kept_seconds:
             return
-        self._kept[key] = (self._monotonic() + self._kept_seconds, derived)
+        self._kept[key] = (self._monotonic() + self._kept_seconds, passed)
         if len(self._kept) > KEPT_AT_MOST:
             self._kept.popitem(last=False)
 
-    def take(self, key: VerdictKey) -> Derived | None:
-        """The key derived at the test, once: the sync that uses it ends the memory."""
+    def take(self, key: VerdictKey) -> Passed | None:
+        """What was found at the test, once: the sync that uses it ends the memory."""
         kept = self._kept.pop(key, None)
         if kept is None or kept[0] < self._monotonic():
             return None

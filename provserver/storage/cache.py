@@ -51,7 +51,7 @@ class Remembered(Generic[K, V]):
 
 
 class Record:
-    """An entry, its row number, and what it weighs in memory. It never changes; a write makes another record."""
+    """An entry, its row number, and what it weighs in memory. Never changed: a write makes another."""
 
     __slots__ = ("entry", "seq", "weight")
 

@@ -8,13 +8,14 @@ epoch, given by the caller. `tests/contract` is the suite that every engine pass
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import NewType, Protocol
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
 from provserver.ldap.filters import Filter, Scope
+from provserver.records import record
 
 ChangeId = NewType("ChangeId", str)
 """One acknowledged password exchange."""
@@ -33,7 +34,7 @@ class StoreLocked(Exception):
     """Another process has the store; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Put:
     """Write an entry: `expected` 0 means it must not exist yet, else it must be at that version. Becomes
     expected + 1.
@@ -43,7 +44,7 @@ class Put:
     expected: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remove:
     """Delete a leaf entry that is at version `expected`."""
 
@@ -65,7 +66,7 @@ class DeliveryState(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewDelivery:
     """A sealed password for one account. `claimed`: taken at once, row and echo mark are in the exchange's
     own commit.
@@ -84,7 +85,7 @@ class NewDelivery:
     claimed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delivery:
     """A row of the outbox."""
 
@@ -116,7 +117,7 @@ class MarkFate(Enum):
     """The endpoint definitely did not take it: there is nothing to echo."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settlement:
     """How one attempt ended. UPDATED, UNVERIFIED, FAILED and CANCELLED remove the row and with it the sealed
     password; RETRYING (not before `due`) and HELD keep it."""
@@ -132,7 +133,7 @@ class Settlement:
     due: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A password that we sent, or are sending, to an account. `ended` is None while the attempt lasts."""
 
@@ -144,7 +145,7 @@ class Mark:
     options: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountStatus:
     """How the last delivery to an account ended."""
 
@@ -156,7 +157,7 @@ class AccountStatus:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JournalEvent:
     """Something that happened: an event id, a sentence, and fields for machines. Never a secret."""
 
@@ -166,7 +167,7 @@ class JournalEvent:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commit:
     """Everything that becomes true at once, or not at all."""
 
@@ -184,7 +185,7 @@ class Commit:
     journal: tuple[JournalEvent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Committed:
     """`sequence` is the change log's last number; `cancelled` the deliveries that `cancel_for` ended."""
 
@@ -192,7 +193,7 @@ class Committed:
     cancelled: tuple[Delivery, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeRecord:
     """One line of the change log."""
 
@@ -206,7 +207,7 @@ class ChangeRecord:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchLimits:
     """`candidates`: how many entries a search may look at before it is refused with adminLimitExceeded; 0 =
     no limit.
@@ -244,8 +245,8 @@ class Store(Protocol):
         """Make it so, durably, or raise and change nothing.
 
         Conflict: a version differs. Refusal: ENTRY_ALREADY_EXISTS; NO_SUCH_OBJECT (no parent, or gone);
-        NOT_ALLOWED_ON_NON_LEAF. Entries without a parent in the store may be added only when their DN has
-        depth 1.
+        NOT_ALLOWED_ON_NON_LEAF. An entry without a parent in the store may be added when its DN has depth
+        1, or when the store is empty (the top of a domain may be dc=chicago,dc=usa).
         """
 
     async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]: ...
@@ -280,7 +281,7 @@ class Store(Protocol):
     async def status(self, account: EntryId) -> AccountStatus | None: ...
 
     def note(self, event: JournalEvent) -> None:
-        """Journal without waiting: written with the next commit or within a second, may be lost in a crash."""
+        """Journal without waiting: written with the next commit or within a second; a crash may lose it."""
 
     async def journal(self, after: int, limit: int) -> Sequence[tuple[int, JournalEvent]]: ...
 

@@ -22,7 +22,7 @@ _PAGE_CACHE_KIB: Final = 32_768
 
 
 class StoreUnusable(Exception):
-    """The file is no store of ours, is damaged, or was written by a newer version: names the file, and what is wrong."""
+    """The file is no store of ours, is damaged, or of another version: names the file, and what is wrong."""
 
 
 class Database:
@@ -32,6 +32,10 @@ class Database:
         self.path = path
         self.writing = _connect(path, durable=durable)
         self._second = _connect(path, durable=durable) if path is not None else self.writing
+        self._third = _connect(path, durable=durable) if path is not None else None
+        """For checkpoints."""
+        self._durable = durable
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC) if path is not None else -1
         self.committing = False
         """A COMMIT is under way on another thread: `writing` is not to be touched."""
 
@@ -80,17 +84,26 @@ class Database:
         return self._second if self.committing else self.writing
 
     def checkpoint(self) -> None:
-        """Copy what the log holds into the file, beside a writer if need be. Blocks: for the writer's thread."""
-        if self.path is None:
+        """Copy what the log holds into the file, beside the writer. Blocks: it is for the writer's thread.
+
+        SQLite syncs the file only when nothing was appended meanwhile. It is synced here in any case, so that
+        the call for the rest, during which commits wait, has little to sync.
+        """
+        if self._third is None:
             return
-        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._third.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._durable:
+            os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        if self._second is not self.writing:
-            self._second.close()
-        self.writing.close()
+        for connection in (self._third, self._second, self.writing):
+            if connection is not None:
+                connection.close()
+        if (
+            self._descriptor >= 0
+        ):  # not before: closing any descriptor of a file drops the process's locks on it
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def _connect(path: Path | None, *, durable: bool) -> sqlite3.Connection:

@@ -21,7 +21,8 @@ from provserver.storage.database import Database
 from provserver.storage.outbox import Claim, DeliveryRow, Outbox, account_hash, delivery_of
 
 CLAIM_AT_COMMIT_LEASE: Final = 600.0
-"""Seconds. A delivery claimed in its own commit names no lease; a courier that lost it (a bug of ours) must not keep it."""
+"""Seconds. A delivery claimed in its own commit names no lease; a courier that lost it (a bug of ours) must
+not keep it."""
 
 _PENDING_CODE: Final = STATE_CODES[DeliveryState.PENDING]
 _FIRST_CLAIMED: Final = CLAIMED
@@ -187,7 +188,7 @@ class DeliveryWrites:
         return [claim.row() for claim in claims]
 
     def forget_marks(self, older_than: float, limit: int) -> tuple[int, int]:
-        """Remove up to `limit` marks and remains of deliveries that ended before: (rows, marks among them)."""
+        """Remove up to `limit` marks and remains of ended deliveries: (rows, marks among them)."""
         self.flush()
         execute = self._database.writing.execute
         rows = execute(sql.ENDED_BEFORE, (older_than, limit)).fetchall()

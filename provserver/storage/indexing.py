@@ -59,7 +59,7 @@ def _fill(postings: Postings, database: Database, numbers: range) -> None:
 
 
 def _rule(schema: Schema, key: str) -> str:
-    """What an attribute's terms depend on: its rule, its syntax, and for identifiers all names of the schema."""
+    """What an attribute's terms depend on: its rule, its syntax; for identifiers, all names of the schema."""
     type = schema.attribute_types[key]
     rule = type.equality.name if type.equality is not None else ""
     if "objectidentifier" in rule.lower():

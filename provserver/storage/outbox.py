@@ -130,15 +130,23 @@ class Claim:
         )
 
 
+_MarkFields = tuple[bytes, ChangeId, float, float | None, int]
+"""digest, change, sent, ended, options."""
+
+
 class _Account:
-    """Marks and last status of one account, by row number: newer rows later."""
+    """Marks and last status of one account, by row number: newer rows later.
+
+    Kept as they come and shown as the contract's types when asked: most are never asked for, and making those
+    is slow.
+    """
 
     __slots__ = ("marks", "shown", "status", "status_seq")
 
     def __init__(self) -> None:
-        self.marks: dict[int, Mark] = {}
+        self.marks: dict[int, _MarkFields] = {}
         self.shown: tuple[Mark, ...] | None = None
-        self.status: AccountStatus | None = None
+        self.status: AccountStatus | Settlement | None = None
         self.status_seq = -1
 
 
@@ -161,11 +169,19 @@ class Outbox:
     def marks(self, account: EntryId) -> tuple[Mark, ...]:
         known = self._accounts.get(account) or self._load(account)
         if known.shown is None:
-            known.shown = tuple(known.marks.values())
+            known.shown = tuple(
+                [
+                    Mark(account, digest, change, sent, ended, options)
+                    for digest, change, sent, ended, options in known.marks.values()
+                ]
+            )
         return known.shown
 
     def status(self, account: EntryId) -> AccountStatus | None:
-        return (self._accounts.get(account) or self._load(account)).status
+        status = (self._accounts.get(account) or self._load(account)).status
+        if isinstance(status, Settlement):
+            return AccountStatus(account, status.change, status.state, status.at, status.event, status.text)
+        return status
 
     def deliveries(self, user: EntryId | None, account: EntryId | None) -> Sequence[Delivery]:
         read = self._database.reading.execute
@@ -222,7 +238,7 @@ class Outbox:
             sql.ACCOUNT_HISTORY, (account_hash(account), account)
         ):
             if sent is not None:
-                known.marks[seq] = Mark(account, digest, ChangeId(change), sent, ended, options)
+                known.marks[seq] = digest, ChangeId(change), sent, ended, options
             if state >= FIRST_FINAL:
                 known.status_seq = seq
                 known.status = AccountStatus(account, ChangeId(change), STATES[state], due, event, text)
@@ -238,14 +254,14 @@ class Outbox:
     def was_claimed(self, claim: Claim) -> None:
         delivery = claim.delivery
         self.claimed[delivery.id] = claim
-        self._earliest_lease = min(self._earliest_lease, claim.until)
+        if claim.until < self._earliest_lease:
+            self._earliest_lease = claim.until
         known = self._accounts.get(delivery.account)
         if known is not None and claim.sent is not None:
-            self._mark(
-                known,
-                claim.seq,
-                Mark(delivery.account, delivery.mark, delivery.change, claim.sent, None, delivery.options),
-            )
+            known.marks[claim.seq] = delivery.mark, delivery.change, claim.sent, None, delivery.options
+            known.shown = None
+            # Weighed again, since what an account remembers grows with every password sent to it.
+            self._accounts.put(delivery.account, known, 1 + len(known.marks))
 
     def was_settled(self, seq: int, settlement: Settlement, final: bool) -> None:
         """The attempt has ended; `final`: and so has the delivery."""
@@ -256,32 +272,18 @@ class Outbox:
         mark = known.marks.get(seq)
         if mark is not None:
             if settlement.mark is MarkFate.ENDED:
-                known.marks[seq] = Mark(
-                    mark.account, mark.digest, mark.change, mark.sent, settlement.at, mark.options
-                )
+                digest, change, sent, _, options = mark
+                known.marks[seq] = digest, change, sent, settlement.at, options
             else:
                 del known.marks[seq]
             known.shown = None
         if final and seq > known.status_seq:
             known.status_seq = seq
-            known.status = AccountStatus(
-                settlement.account,
-                settlement.change,
-                settlement.state,
-                settlement.at,
-                settlement.event,
-                settlement.text,
-            )
+            known.status = settlement
 
     def forget(self, account: EntryId) -> None:
         """Something about this account changed: read it again when it is asked for."""
         self._accounts.pop(account)
-
-    def _mark(self, known: _Account, seq: int, mark: Mark) -> None:
-        known.marks[seq] = mark
-        known.shown = None
-        # Weighed again, since what an account remembers grows with every password sent to it.
-        self._accounts.put(mark.account, known, 1 + len(known.marks))
 
 
 def _by_seq(row: tuple[int, Delivery]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from provserver.directory.entries import EntryId
 from provserver.directory.names import DN, subtree_range
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import And, Equality, Filter, Or, Scope
@@ -91,6 +92,10 @@ def plan(base: DN, scope: Scope, wanted: Filter, schema: Schema, tree: Tree) -> 
     lookup = lookup_for(wanted, schema, tree.postings)
     if lookup is not None and not lookup.terms:
         return None
+    if lookup is not None and not lookup.coarse and len(lookup.terms) == 1:
+        few = tree.few(lookup.terms[0])
+        if few is not None:
+            return _Few(few, tree)
     if lookup is not None and _narrower(lookup, base, scope, top, tree):
         return _Postings(lookup.terms, base, scope, tree)
     if scope is Scope.ONE_LEVEL:
@@ -143,7 +148,7 @@ class _Children:
 
 
 class _Postings:
-    """Entries with any of some terms, in the order of row numbers: parents have smaller ones than their children.
+    """Entries with any of some terms, in the order of row numbers: parents have smaller ones than children.
 
     Candidates out of scope are passed over here; they have been read, so they count as looked at.
     """
@@ -171,6 +176,18 @@ class _Postings:
         if seqs:
             self._after = seqs[-1]
         return seqs
+
+
+class _Few:
+    """Entries whose ids are known: what nearly every search of an agent is."""
+
+    def __init__(self, ids: Sequence[EntryId], tree: Tree) -> None:
+        self._ids = ids
+        self._tree = tree
+
+    def step(self, size: int) -> Sequence[Record]:
+        ids, self._ids = self._ids[:size], self._ids[size:]
+        return [record for one in ids if (record := self._tree.with_id(one)) is not None]
 
 
 def in_scope(dn: DN, base: DN, scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""What is indexed of an entry: attributes with normalised values, the same for writing, finding and planning."""
+"""What is indexed of an entry: attributes with normalised values; for writing, finding and planning."""
 
 from __future__ import annotations
 

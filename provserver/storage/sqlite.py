@@ -243,7 +243,7 @@ class SqliteStore:
     # Inside
 
     def _predicate(self, filter: Filter) -> Predicate:
-        """The filter compiled. Only tests of presence are remembered: others hold values, which stay nowhere."""
+        """The filter compiled. Only tests of presence are remembered: others hold values."""
         if not isinstance(filter, Present):
             return compile_filter(filter, self._schema)
         known = self._presence.get(filter.attribute)
@@ -262,12 +262,13 @@ class SqliteStore:
 
 
 _BOUNDS: Final[dict[str, Any]] = {
-    "entry_bytes": 192 * 2**20,
+    "entry_bytes": 224 * 2**20,
     "find_count": 200_000,
     "mark_count": 200_000,
     "quick": QUICK,
 }
-"""What a store keeps in memory at most: bytes of entries, ids found by value, echo marks. `quick`: see writer.QUICK."""
+"""What a store keeps in memory at most: bytes of entries, ids found by value, echo marks. `quick`:
+writer.QUICK."""
 
 
 def _is_a_store(store: SqliteStore) -> Store:

@@ -17,6 +17,7 @@ ENTRY_BY_KEY: Final = f"SELECT {_ENTRY} FROM entry WHERE key = ?"
 ENTRY_BY_ID: Final = f"SELECT {_ENTRY} FROM entry WHERE id = ?"
 ENTRY_BY_SEQ: Final = f"SELECT {_ENTRY} FROM entry WHERE seq = ?"
 SEQ_BY_KEY: Final = "SELECT seq FROM entry WHERE key = ?"
+ANY_ENTRY: Final = "SELECT 1 FROM entry LIMIT 1"
 LAST_ENTRY: Final = "SELECT coalesce(max(seq), 0) FROM entry"
 ENTRIES_AFTER: Final = f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES_IN_RANGE: Final = f"SELECT {_ENTRY}, key FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
@@ -40,7 +41,11 @@ DELETE_INDEXED: Final = "DELETE FROM indexed WHERE attribute = ?"
 INSERT_POSTING: Final = "INSERT OR IGNORE INTO posting (attribute, value, entry) VALUES (?, ?, ?)"
 DELETE_POSTING: Final = "DELETE FROM posting WHERE attribute = ? AND value = ? AND entry = ?"
 DELETE_POSTINGS: Final = "DELETE FROM posting WHERE attribute = ?"
-IDS_BY_POSTING: Final = "SELECT e.id FROM posting p JOIN entry e ON e.seq = p.entry WHERE p.attribute = ? AND p.value = ? ORDER BY p.entry"
+IDS_BY_POSTING: Final = (
+    "SELECT e.id FROM posting p JOIN entry e ON e.seq = p.entry"
+    " WHERE p.attribute = ? AND p.value = ? ORDER BY p.entry"
+)
+FEW_IDS_BY_POSTING: Final = f"{IDS_BY_POSTING} LIMIT ?"
 SEQS_BY_POSTING: Final = (
     "SELECT entry FROM posting WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT ?"
 )
@@ -65,18 +70,22 @@ LAST_JOURNAL: Final = "SELECT coalesce(max(sequence), 0) FROM journal"
 
 # Deliveries
 
-_DELIVERY: Final = "seq, id, change, user, account, endpoint, sealed, mark, options, state, attempts, created, due, event, text, sent, ended"
+_DELIVERY: Final = (
+    "seq, id, change, user, account, endpoint, sealed, mark, options, state, attempts, created, due,"
+    " event, text, sent, ended"
+)
 INSERT_DELIVERY: Final = (
-    "INSERT INTO delivery (seq, id, change, user, account, account_hash, endpoint, sealed, mark, options, state, attempts,"
-    " created, due, event, text, sent, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', ?, NULL)"
+    "INSERT INTO delivery (seq, id, change, user, account, account_hash, endpoint, sealed, mark, options,"
+    " state, attempts, created, due, event, text, sent, ended)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', ?, NULL)"
 )
 END_DELIVERY: Final = (
-    "UPDATE delivery SET state = ?, sealed = x'', attempts = attempts + (state = 3), event = ?, text = ?, sent = ?, ended = ?,"
-    " due = ? WHERE seq = ?"
+    "UPDATE delivery SET state = ?, sealed = x'', attempts = attempts + (state = 3), event = ?, text = ?,"
+    " sent = ?, ended = ?, due = ? WHERE seq = ?"
 )
 REOPEN_DELIVERY: Final = (
-    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + (state = 3), event = ?, text = ?, sent = ?, ended = ?"
-    " WHERE seq = ?"
+    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + (state = 3), event = ?, text = ?,"
+    " sent = ?, ended = ? WHERE seq = ?"
 )
 CLAIM_DELIVERY: Final = "UPDATE delivery SET state = 3, sent = ?, ended = NULL WHERE seq = ?"
 CANCEL_DELIVERY: Final = (
@@ -112,12 +121,16 @@ RELEASE_ORPHANS: Final = "UPDATE delivery SET state = 1, due = 0 WHERE state = 3
 LAST_DELIVERY: Final = (
     "SELECT max((SELECT coalesce(max(seq), 0) FROM delivery), (SELECT coalesce(max(seq), 0) FROM status))"
 )
-ENDED_BEFORE: Final = "SELECT seq, account, change, state, due, event, text, sent FROM delivery WHERE ended < ? ORDER BY ended LIMIT ?"
+ENDED_BEFORE: Final = (
+    "SELECT seq, account, change, state, due, event, text, sent FROM delivery WHERE ended < ?"
+    " ORDER BY ended LIMIT ?"
+)
 FORGET_MARK: Final = "UPDATE delivery SET sent = NULL, ended = NULL WHERE seq = ?"
 DELETE_DELIVERY: Final = "DELETE FROM delivery WHERE seq = ?"
 KEEP_STATUS: Final = (
     "INSERT INTO status (account, seq, change, state, at, event, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (account) DO UPDATE SET seq = excluded.seq, change = excluded.change, state = excluded.state,"
-    " at = excluded.at, event = excluded.event, text = excluded.text WHERE excluded.seq > status.seq"
+    " ON CONFLICT (account) DO UPDATE SET seq = excluded.seq, change = excluded.change,"
+    " state = excluded.state, at = excluded.at, event = excluded.event, text = excluded.text"
+    " WHERE excluded.seq > status.seq"
 )
 STATUS: Final = "SELECT seq, change, state, at, event, text FROM status WHERE account = ?"

@@ -16,7 +16,7 @@ from provserver.storage.sqlite import SqliteStore
 
 @pytest.fixture(params=["sqlite", "sqlite on its thread", "sqlite in memory"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
-    """Opens the store of this test: the first call makes it, later calls (not in memory) find what was written."""
+    """Opens the store of this test: the first call makes it, later ones (not in memory) find it."""
     from twisted.internet import reactor
 
     path = tmp_path / "store.db"

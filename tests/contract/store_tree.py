@@ -58,7 +58,7 @@ NOW = 1_000_000.0
 def entry(
     dn: str | DN, id: str = "", version: int = 0, /, **values: str | bytes | Sequence[str | bytes]
 ) -> Entry:
-    """An entry whose id is its name unless one is given; its RDN and class are added when they are not named."""
+    """An entry whose id is its name unless one is given; its RDN and class are added when not named."""
     name = DN.parse(dn) if isinstance(dn, str) else dn
     type, value = name.rdns[0].pairs[0]
     shown: dict[str, Any] = {"objectClass": "box" if type == "ou" else "thing", type: value, **values}

@@ -107,10 +107,19 @@ async def test_a_name_and_an_id_are_given_once(store: Store) -> None:
 
 @test
 async def test_an_entry_needs_its_parent_unless_it_is_a_top(store: Store) -> None:
+    await add(store, entry("dc=other"))
     assert await _refused(store, Put(entry("cn=a,dc=im"), 0)) is ResultCode.NO_SUCH_OBJECT
     await add(store, entry("dc=im"))
-    await add(store, entry("dc=other"))
     await add(store, entry("cn=a,dc=im"))
+
+
+@test
+async def test_the_first_entry_of_a_store_is_a_top_however_long_its_name(store: Store) -> None:
+    await add(store, entry("dc=chicago,dc=usa"), entry("cn=a,dc=chicago,dc=usa"))
+    assert await _refused(store, Put(entry("dc=boston,dc=usa"), 0)) is ResultCode.NO_SUCH_OBJECT
+    top = DN.parse("dc=chicago,dc=usa")
+    assert await names(store, base=top) == ["dc=chicago,dc=usa", "cn=a,dc=chicago,dc=usa"]
+    assert await store.has_children(top)
 
 
 @test

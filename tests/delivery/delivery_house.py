@@ -115,7 +115,7 @@ class House:
     """Endpoints by name, accounts by id; the connector of an endpoint is emulated unless `kinds` says
     otherwise."""
 
-    def __init__(self, settings: CourierSettings | None = None) -> None:
+    def __init__(self, settings: CourierSettings | None = None, store: Any = None) -> None:
         self.clock = Clock()
         self.outbox = FakeOutbox()
         self.emulated = EmulatedEndpoints()
@@ -126,7 +126,7 @@ class House:
         self.broken_seals = False
         self._numbers = itertools.count(1)
         self.couriers = Couriers(
-            self.outbox,  # type: ignore[arg-type]
+            store or self.outbox,
             self,
             self.open_seal,
             self.clock,

@@ -1,4 +1,4 @@
-"""A small schema of our own for tests of this room: one type of each kind that the rules treat differently."""
+"""A small schema for tests of this room: one type of each kind that the rules treat differently."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ attributetype ( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name X-PROV-INDEX 'eq' )
 attributetype ( 2.5.4.4 NAME ( 'sn' 'surname' ) SUP name )
 attributetype ( 2.5.4.11 NAME 'ou' SUP name )
 attributetype ( t:2 NAME 'dc' {IGNORE} SYNTAX {STRING} SINGLE-VALUE )
-attributetype ( t:3 NAME 'mail' EQUALITY caseIgnoreIA5Match SUBSTR caseIgnoreIA5SubstringsMatch SYNTAX {IA5}{{256}} )
+attributetype ( t:3 NAME 'mail' EQUALITY caseIgnoreIA5Match SUBSTR caseIgnoreIA5SubstringsMatch
+  SYNTAX {IA5}{{256}} )
 attributetype ( t:4 NAME 'uidNumber' EQUALITY integerMatch ORDERING integerOrderingMatch
   SYNTAX {INTEGER} SINGLE-VALUE )
 attributetype ( t:5 NAME 'flags' EQUALITY integerMatch SYNTAX {INTEGER} )

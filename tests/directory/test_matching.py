@@ -1,4 +1,4 @@
-"""Syntaxes and matching rules: what is a value, and when two are the same, ordered, or contain one another."""
+"""Syntaxes and matching rules: what a value is, and when two are equal, ordered, or one is in the other."""
 
 from __future__ import annotations
 
@@ -73,8 +73,7 @@ def test_a_syntax_takes_its_values_and_no_others(
         octets = value if isinstance(value, bytes) else value.encode()
         with pytest.raises(ValueError, match=r"\w") as caught:
             check(octets)
-        assert type(caught.value) is ValueError
-        assert not value or len(octets) < 3 or str(value) not in str(caught.value)
+        assert type(caught.value) is ValueError  # UnicodeDecodeError would show the octets
 
 
 @pytest.mark.parametrize(
@@ -112,18 +111,20 @@ def test_equality_rules(rule: str, one: str, other: str, equal: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "value", "asserted"),
+    ("rule", "value", "asserted", "other"),
     [
-        ("objectIdentifierFirstComponentMatch", "( 2.5.4.3 NAME 'cn' SUP name )", "2.5.4.3"),
-        ("integerFirstComponentMatch", "( 16 NAME 'x' FORM y )", "16"),
-        ("directoryStringFirstComponentMatch", "( 'Foo' x )", "foo"),
+        ("objectIdentifierFirstComponentMatch", "( 2.5.4.3 NAME 'cn' SUP name )", "2.5.4.3", "2.5.4.4"),
+        ("integerFirstComponentMatch", "( 16 NAME 'x' FORM y )", "16", "17"),
+        ("directoryStringFirstComponentMatch", "( 'Foo' x )", "foo", "bar"),
     ],
 )
-def test_first_component_rules_look_at_the_first_word(rule: str, value: str, asserted: str) -> None:
+def test_first_component_rules_look_at_the_first_word(
+    rule: str, value: str, asserted: str, other: str
+) -> None:
     found = RULES[rule.lower()]
     assert isinstance(found, EqualityRule)
     assert found.comparable(value.encode()) == found.asserted(asserted.encode())
-    assert found.comparable(value.encode()) != found.asserted(b"17")
+    assert found.comparable(value.encode()) != found.asserted(other.encode())
     with pytest.raises(ValueError, match="definition"):
         found.comparable(b"( ")
 

@@ -10,7 +10,10 @@ import pytest
 from provserver.directory import nametext
 from provserver.directory.names import DN, ROOT, InvalidName, subtree_range
 
-ACCOUNT = "eTADSAccountName={},eTADSContainerName=Users,eTADSDirectoryName=AD-Test,eTNamespaceName=ActiveDirectory,dc=im"
+ACCOUNT = (
+    "eTADSAccountName={},eTADSContainerName=Users,eTADSDirectoryName=AD-Test,"
+    "eTNamespaceName=ActiveDirectory,dc=im"
+)
 
 
 def leaf(text: str) -> str:
@@ -137,6 +140,14 @@ def test_names_have_bounds() -> None:
     with pytest.raises(InvalidName, match="RDNs"):
         DN.parse(r"cn=\2C," + ",".join(["dc=a"] * nametext.DEPTH_LIMIT))
     assert DN.parse(",".join(["dc=a"] * nametext.DEPTH_LIMIT)).depth == nametext.DEPTH_LIMIT
+
+
+def test_only_ordinary_names_are_remembered_so_that_memory_has_a_bound() -> None:
+    ordinary, deep, long = ACCOUNT.format("x"), ",".join(["dc=a"] * 40), f"cn={'a' * 600}"
+    assert DN.parse(ordinary) is DN.parse(ordinary)
+    assert DN.parse(deep) is not DN.parse(deep)
+    assert DN.parse(long) is not DN.parse(long)
+    assert DN.parse(deep) == DN.parse(deep)
 
 
 def test_hostile_names_are_judged_in_linear_time() -> None:

@@ -235,7 +235,8 @@ def test_a_site_cannot_redefine_what_is_there(text: str, problem: str) -> None:
 
 def test_a_repeated_definition_may_use_other_words_for_the_same() -> None:
     schema = with_site(
-        "attributetype ( 2.5.4.3 NAME 'cn' DESC 'other' SUP 2.5.4.41 SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{32} )\n"
+        "attributetype ( 2.5.4.3 NAME 'cn' DESC 'other' SUP 2.5.4.41 "
+        "SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{32} )\n"
         "attributetype ( 2.999.1.3 NAME 'mail' EQUALITY 1.3.6.1.4.1.1466.109.114.2 )\n"
         "attributetype ( 2.999.1.9 NAME 'picture' EQUALITY certificateExactMatch )\n"
         "objectclass ( 2.5.6.6 NAME 'person' MUST ( surname $ commonName ) )\n"

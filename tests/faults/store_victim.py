@@ -1,6 +1,7 @@
 """A process that writes to a store and says on standard output what was acknowledged, until it is killed.
 
-Arguments: the store's path, `inline` or `thread`. Lines: `entry <n> <version>`, `sent <delivery>`, `settled <delivery>`.
+Arguments: the store's path, `inline` or `thread`, a number for its first user.
+Lines: `entry <user> <version>`, `sent <delivery>`, `settled <delivery>`.
 `PYTHONPATH` names tests/contract.
 """
 
@@ -44,7 +45,7 @@ def say(text: str) -> None:
 
 async def main() -> None:
     path = Path(sys.argv[1])
-    opened = SqliteStore.open if path.exists() else SqliteStore.create
+    opened = SqliteStore.open if path.exists() else SqliteStore.create  # noqa: ASYNC240 -- nothing runs yet
     store = await opened(path, SCHEMA, reactor=reactor, quick=0.0 if sys.argv[2] == "thread" else 10.0)
     if await store.read(TOP) is None:
         await change(store, Put(entry("dc=im"), 0))

@@ -1,4 +1,4 @@
-"""A store whose process is killed in the middle of its work: what was acknowledged is there, and nothing by halves."""
+"""A store whose process is killed at its work: what was acknowledged is there, nothing by halves."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def _check(store: SqliteStore, said: list[str]) -> None:
         for entry in batch:
             user = entry.id
             assert entry.version >= versions.pop(user, 0)
-            # What belongs to one commit is there together: the entry, its deliveries, the cancelling of older ones.
+            # One commit is there together: the entry, its deliveries, the cancelling of older ones.
             last = entry.version - 1
             assert entry.text("description") == str(last) * 50
             assert f"held {user}-{last}" in waiting

@@ -127,6 +127,61 @@ def test_unknown_components_at_the_end_are_ignored_where_they_are_well_formed() 
     assert refused("300f 020101 600a 020103 0400 8000 8505ab").startswith("BindRequest is longer")
 
 
+NAME = "0402 636e"
+LIST = "3007 3005 0401 61 3100"
+RESULT = "0a0100 0400 0400"
+
+
+@pytest.mark.parametrize(
+    ("tag", "content"),
+    [
+        (0x60, "020103 0400 a303 0401 41 {}"),
+        (0x63, "0400 0a0102 0a0100 020100 020100 010100 8701 61 3000 {}"),
+        (0x63, "0400 0a0102 0a0100 020100 020100 010100 a304 0400 0400 3000 {}"),
+        (0x66, f"{NAME} 3000 {{}}"),
+        (0x68, f"{NAME} {LIST} {{}}"),
+        (0x6C, f"{NAME} {NAME} 010100 {{}}"),
+        (0x6E, f"{NAME} 3004 0400 0400 {{}}"),
+        (0x77, "8001 31 {}"),
+        (0x61, RESULT + "{}"),
+        (0x64, f"{NAME} {LIST} {{}}"),
+        (0x65, RESULT + "{}"),
+        (0x78, RESULT + "{}"),
+        (0x79, "{}"),
+    ],
+)
+def test_every_operation_can_be_extended(tag: int, content: str) -> None:
+    def message(extension: str) -> str:
+        inside = bytes.fromhex(content.format(extension))
+        return tlv(0x30, b"\x02\x01\x01" + tlv(tag, inside)).hex()
+
+    assert decode(message("9e0100 9e00")) == decode(message(""))
+    assert "too many or out of place" in refused(message("0400"))
+    assert "missing or cut off" in refused(message("9e"))
+
+
+def test_the_parts_of_a_modify_can_be_extended() -> None:
+    def modify(change: str) -> str:
+        changes = tlv(0x30, bytes.fromhex(change))
+        return tlv(0x30, b"\x02\x01\x01" + tlv(0x66, b"\x04\x00" + changes)).hex()
+
+    known = decode(modify("300a 0a0102 3005 0401 61 3100"))
+    assert decode(modify("300c 0a0102 3007 0401 61 3100 9e00")) == known
+    assert decode(modify("300c 0a0102 3005 0401 61 3100 9e00")) == known
+
+
+@pytest.mark.parametrize(
+    ("plain", "extended"),
+    [
+        ("a306 0401 61 0401 62", "a308 0401 61 0401 62 9e00"),
+        ("a408 0401 61 3003 8101 62", "a40a 0401 61 3003 8101 62 9e00"),
+        ("a906 8201 61 8301 62", "a908 8201 61 8301 62 9e00"),
+    ],
+)
+def test_the_parts_of_a_filter_can_be_extended(plain: str, extended: str) -> None:
+    assert decode(search(bytes.fromhex(extended)).hex()) == decode(search(bytes.fromhex(plain)).hex())
+
+
 @pytest.mark.parametrize(
     ("spoilt", "problem"),
     [

@@ -1,0 +1,142 @@
+"""`provserver load`: all or nothing, and an error names file, line and reason."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plugins.served_instance import ServedInstance, command
+
+USERS = "eTGlobalUserContainerName=Global Users,eTNamespaceName=CommonObjects,dc=im"
+
+
+def user(name: str, *lines: str) -> str:
+    return "\n".join([f"dn: eTGlobalUserName={name},{USERS}", "objectClass: eTGlobalUser", *lines, "", ""])
+
+
+GOOD = user("newcomer", "eTFullName: New Comer")
+
+
+def dumped(directory: Path) -> str:
+    done = command("dump", directory)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def entries(directory: Path) -> list[tuple[str, int]]:
+    """Every name and version, as they are on disk."""
+    with contextlib.closing(sqlite3.connect(directory / "store.db")) as store:
+        return store.execute("SELECT dn, version FROM entry ORDER BY dn").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("bad", "line", "reason"),
+    [
+        ("dn: eTGlobalUserName=x\nobjectClass eTGlobalUser\n", 6, "expected"),
+        ("dn: eTGlobalUserName=x\neTFullName:: not base64!\n", 6, "expected base64"),
+        ("this is no LDIF\n", 5, "expected 'dn:', found another line"),
+        (user("x", "eTNoSuchThing: 1"), 5, "eTNoSuchThing"),
+        (user("x", "provGlobalUser: eTGlobalUserName=newcomer"), 5, ""),
+        (user("newcomer"), 5, "exists already"),
+        (user("x").replace("CommonObjects", "Nowhere"), 5, "its parent does not exist"),
+        (user("x").replace("dc=im", "dc=other"), 5, "no such suffix"),
+        (user("x", "eTPropagatePassword: perhaps"), 5, "eTPropagatePassword"),
+        ("dn: eTGlobalUserName=x\nchangetype: modrdn\nnewrdn: a=b\ndeleteoldrdn: 0\n", 5, ""),
+    ],
+    ids=[
+        "no colon",
+        "no base64",
+        "no LDIF",
+        "unknown attribute",
+        "not an account",
+        "twice",
+        "no parent",
+        "other suffix",
+        "bad value",
+        "modrdn",
+    ],
+)
+def test_a_bad_record_is_told_by_file_line_and_reason_and_nothing_is_loaded(
+    demo_instance: Path, tmp_path: Path, bad: str, line: int, reason: str
+) -> None:
+    (tmp_path / "good.ldif").write_text(user("before"))
+    file = tmp_path / "people.ldif"
+    file.write_text(GOOD + bad)
+    before = entries(demo_instance)
+    refused = command("load", demo_instance, tmp_path / "good.ldif", file)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    first, last = refused.stderr.rstrip("\n").split("\n")
+    assert first.startswith(f"provserver: {file}:{line}: ")
+    assert first.count(f"{line}: ") == 1, "the line is told once"
+    assert reason in first
+    assert last == "nothing was loaded"
+    assert entries(demo_instance) == before
+
+
+def test_a_dry_run_checks_everything_and_writes_nothing(demo_instance: Path) -> None:
+    before = entries(demo_instance)
+    tried = command("load", demo_instance, "-", "--dry-run", stdin=GOOD)
+    assert (tried.returncode, tried.stdout) == (0, "1 record would be loaded\n")
+    assert entries(demo_instance) == before
+    tried = command("load", demo_instance, "-", "--dry-run", stdin=GOOD + GOOD)
+    assert tried.returncode == 1
+    assert "<stdin>:5: " in tried.stderr
+
+
+def test_with_continue_on_error_the_rest_is_loaded_and_what_was_left_out_is_told(demo_instance: Path) -> None:
+    text = user("one") + user("two", "eTNoSuchThing: 1") + user("three") + user("one")
+    done = command("load", demo_instance, "-", "--continue-on-error", stdin=text)
+    assert done.returncode == 1
+    assert done.stdout == "2 records loaded, 2 left out\n"
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["<stdin>:4", "<stdin>:11"]
+    after = dumped(demo_instance)
+    assert f"dn: eTGlobalUserName=three,{USERS[:10]}" in after
+    assert "eTGlobalUserName: two" not in after
+
+
+def test_with_continue_on_error_a_file_that_is_no_ldif_still_loads_nothing(demo_instance: Path) -> None:
+    """After a syntax error nobody knows where the next record begins."""
+    before = entries(demo_instance)
+    done = command("load", demo_instance, "-", "--continue-on-error", stdin=GOOD + "\nnonsense\n")
+    assert done.returncode == 1
+    assert done.stderr.endswith("nothing was loaded\n")
+    assert entries(demo_instance) == before
+
+
+def test_a_record_without_changetype_is_an_add_also_among_changes(demo_instance: Path) -> None:
+    named = f"dn: eTGlobalUserName=newcomer,{USERS}\n"
+    change = f"{named}changetype: modify\nreplace: eTFullName\neTFullName: Changed\n\n"
+    gone = f"dn: eTGlobalUserName=brief,{USERS}\nchangetype: delete\n\n"
+    done = command("load", demo_instance, "-", stdin=GOOD + change + user("brief") + gone)
+    assert (done.returncode, done.stdout) == (0, "4 records loaded\n"), done.stderr
+    after = dumped(demo_instance)
+    assert "eTFullName: Changed\n" in after
+    assert "brief" not in after
+
+
+def test_a_file_that_is_not_there_or_no_file_is_told(demo_instance: Path, tmp_path: Path) -> None:
+    for path, problem in ((tmp_path / "none.ldif", "no such file"), (tmp_path, "is a directory")):
+        refused = command("load", demo_instance, path)
+        assert refused.returncode == 1
+        assert refused.stderr == f"provserver: {path}: {problem}; nothing was loaded\n"
+
+
+def test_a_line_without_an_end_is_refused_and_not_kept(demo_instance: Path) -> None:
+    refused = command("load", demo_instance, "/dev/zero")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("provserver: /dev/zero:1: expected a line of at most 16777216 octets")
+
+
+def test_a_store_that_is_served_says_who_has_it(
+    demo_instance: Path, serve: Callable[..., ServedInstance]
+) -> None:
+    served = serve(demo_instance)
+    for arguments in (["load", demo_instance, "-"], ["dump", demo_instance]):
+        refused = command(*arguments, stdin=GOOD)
+        assert refused.returncode == 1
+        assert f"store.db is in use by process {served.process.pid} on " in refused.stderr
+        assert "stop that one first, or change a running server over LDAP" in refused.stderr

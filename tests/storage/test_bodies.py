@@ -1,0 +1,51 @@
+"""Entry bodies: an inverse, and damage that is told."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provserver.directory.entries import Attribute
+from provserver.storage.bodies import DamagedBody, decode, encode
+
+_words = st.text(
+    st.characters(codec="ascii", min_codepoint=0x20, exclude_characters=";"), min_size=1, max_size=12
+)
+_octets = st.binary(max_size=40) | st.text(alphabet="\x1c\x1d\x1e\x1f012", max_size=8).map(str.encode)
+_attributes = st.dictionaries(
+    _words.map(str.lower),
+    st.tuples(_words, st.lists(_octets, max_size=4).map(tuple)).map(lambda both: Attribute(*both)),
+    max_size=8,
+)
+
+
+@given(_attributes)
+def test_a_body_reads_back_as_it_was_in_its_order(attributes: dict[str, Attribute]) -> None:
+    read = decode(encode(attributes))
+    assert read == attributes
+    assert list(read) == list(attributes)
+    assert all(type(attribute) is Attribute for attribute in read.values())
+
+
+@given(_attributes, st.data())
+def test_one_changed_octet_is_damage(attributes: dict[str, Attribute], data: st.DataObject) -> None:
+    body = bytearray(encode(attributes))
+    place = data.draw(st.integers(0, len(body) - 1))
+    body[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(DamagedBody):
+        decode(bytes(body))
+
+
+@given(st.binary(max_size=60))
+def test_any_octets_are_a_body_or_damage(octets: bytes) -> None:
+    with contextlib.suppress(DamagedBody):
+        decode(octets)
+
+
+@pytest.mark.parametrize("key", ["", "a\x1fb", "a\x1e", "a\x1c"])
+def test_a_name_that_would_break_the_form_is_not_written(key: str) -> None:
+    with pytest.raises(ValueError, match="no attribute name"):
+        encode({key: Attribute(key, (b"x",))})
