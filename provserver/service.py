@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import os
 import time
 import uuid
@@ -21,7 +22,6 @@ from typing import Any, cast
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL.crypto import X509, PKey
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
@@ -37,7 +37,7 @@ from provserver.delivery.plan import account_for_connector
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
-from provserver.imps.endpoints import Endpoint, Endpoints
+from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
 from provserver.imps.inclusions import Inclusions
 from provserver.imps.parameters import Parameters
 from provserver.imps.views import Views
@@ -110,9 +110,11 @@ def new_uuid() -> str:
     return str(uuid.uuid4())
 
 
-def new_name() -> str:
-    """A name for a change or a delivery: 128 random bits, a fifth of the price of a UUID object."""
-    return os.urandom(16).hex()
+def names(random: Callable[[int], bytes]) -> Callable[[], str]:
+    """Makes names for changes and deliveries: 96 random bits of this start, and a count. They need to be different,
+    not to be guessed at."""
+    prefix, count = random(12).hex(), itertools.count(1)
+    return lambda: f"{prefix}-{next(count):x}"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def lay_foundation(
     inclusions = Inclusions(store, views.domain)
     hasher = Hasher(settings.passwords, pool, reactor, waiting_limit=settings.passwords.hashing_queue)
     seal = Seal(keys)
-    policy = Policy(store, views.domain, hasher, keys)
+    policy = Policy(store, views.domain, hasher)
 
     async def rules() -> ProfileRules:
         return (await policy.current()).rules
@@ -160,7 +162,8 @@ def lay_foundation(
         views=views,
         inclusions=inclusions,
         seal=seal,
-        new_password=loading(hasher, keys, rules),
+        keys=keys,
+        new_password=loading(hasher, rules),
         new_id=lambda: EntryId(new_uuid()),
         wall=wall,
         stamp=generalized_time,
@@ -240,11 +243,12 @@ def tls_options(certificate: Path, key: Path) -> CertificateOptions:
     """
     chain = load_pem_x509_certificates(certificate.read_bytes())
     private = load_pem_private_key(key.read_bytes(), password=None)
-    first, *rest = [X509.from_cryptography(one) for one in chain]
+    first, *rest = chain
+    # pyOpenSSL takes cryptography's own objects, and warns of all others; Twisted's types do not know it yet.
     return CertificateOptions(
-        privateKey=PKey.from_cryptography_key(private),  # type: ignore[arg-type]  # RSA and EC keys are both taken
-        certificate=first,
-        extraCertChain=rest,
+        privateKey=cast(Any, private),
+        certificate=cast(Any, first),
+        extraCertChain=cast(Any, rest),
         raiseMinimumTo=TLSVersion.TLSv1_2,
     )
 
@@ -337,7 +341,7 @@ class ProvisioningServer(MultiService):
         self._ports.clear()
         if self._factory is not None:
             self._factory.disconnect_all("the server is stopping")
-            await self._lasting_ended()
+            await self.exchanges_ended()
         if self.running:
             await maybeDeferred(self.stopService)
         if self._store is not None:
@@ -349,12 +353,12 @@ class ProvisioningServer(MultiService):
             file.close()
         self._files.clear()
 
-    async def _lasting_ended(self) -> None:
+    async def exchanges_ended(self) -> None:
         """Exchanges that were begun end, within `server.shutdown_time`; what is not committed by then was
         never acknowledged.
         """
         ended = self._lasting.ended()
-        ended.addTimeout(self.settings.server.shutdown_time, self._reactor, onTimeoutCancel=lambda *_: None)
+        ended.addTimeout(self.settings.server.shutdown_time, self._clock, onTimeoutCancel=lambda *_: None)
         await ended
 
     def addresses(self) -> str:
@@ -383,6 +387,7 @@ class ProvisioningServer(MultiService):
             ),
             protect_passwords=settings.passwords.require_protected_connection,
             monotonic=self._clock.seconds,
+            held=self._held,
         )
 
     def _exchange(self, foundation: Foundation, facts: EndpointFacts) -> Exchange:
@@ -402,7 +407,7 @@ class ProvisioningServer(MultiService):
             seal=foundation.seal,
             courier=self.couriers,
             fold_of=facts.fold_of,
-            new_id=new_name,
+            new_id=names(os.urandom),
             wall=self._wall,
             settings=ExchangeSettings(
                 propagation_wait=passwords.propagation_wait,
@@ -412,6 +417,13 @@ class ProvisioningServer(MultiService):
             ),
             include=self._inclusion,
         )
+
+    async def _held(self, account: Entry, secret: Secret) -> bool | None:
+        endpoint = await self.foundation.endpoints.of_account(account.dn)
+        if endpoint is None or endpoint.connector != "emulated":
+            return None
+        name = endpoint.settings.get("name", endpoint.name)
+        return self.emulated[name].holds(leaf_value(account.dn), secret)
 
     def _inclusion(self, user: Entry, account: Entry) -> Put:
         foundation = self.foundation

@@ -5,6 +5,6 @@ from __future__ import annotations
 pytest_plugins = [
     "provserver.testing.pytest_plugin",
     "plugins.served_instance",
-    "plugins.harbour",
+    "plugins.real_endpoint",
     "plugins.skipped_servers",
 ]

@@ -167,6 +167,11 @@ def everything(session: Session) -> None:
     session.printed += [compared.stdout, compared.stderr]
     assert compared.returncode not in (5, 6), "a secret is not compared"
 
+    for held, answer in (("Accepted-Sécond-63", 6), ("Not-Held-There-85", 5)):
+        session.passwords.add(held)
+        asked = session.served.client("ldapcompare", ADA_ON_UNIX, f"provHeldPassword:{held}")
+        session.noted(asked, answer)
+
     # Held: the endpoint's connector cannot be made, or nobody answers there.
     secret = "bind_password=Endpoint-Secret-91"
     session.passwords.add("Endpoint-Secret-91")

@@ -111,12 +111,13 @@ class Attempts:
         try:
             known = parcel.known
             if known is not None:
-                endpoint, account = known
+                endpoint, account, secret = known
             else:
                 endpoint, account = await self._facts_of(endpoint_id, parcel)
+                secret = None
             if endpoint.propagation_disabled:
                 raise _Stop(Outcome.NOT_ENABLED, DeliveryState.HELD)
-            await self._send(endpoint, courier, parcel, account)
+            await self._send(endpoint, courier, parcel, account, secret)
         except _Stop as stop:
             return Ending(stop.outcome, stop.state, _nothing_sent(parcel), stop.detail)
         except ConnectorFailure as failure:
@@ -165,7 +166,9 @@ class Attempts:
             raise _Stop(Outcome.OBJECT_MISSING, DeliveryState.FAILED, "Its entry is gone.")
         return endpoint, account
 
-    async def _send(self, endpoint: Endpoint, courier: Courier, parcel: Parcel, account: Account) -> None:
+    async def _send(
+        self, endpoint: Endpoint, courier: Courier, parcel: Parcel, account: Account, secret: Secret | None
+    ) -> None:
         connector = courier.connector
         if connector is None or courier.version != endpoint.version:
             connector = await self._equip(courier, endpoint)
@@ -173,7 +176,7 @@ class Attempts:
             _demand_security(connector)
         await self._open(endpoint, connector, parcel)
         try:
-            await self._set(endpoint, connector, parcel, account)
+            await self._set(endpoint, connector, parcel, account, secret)
         except DroppedConnection as dropped:
             parcel.maybe_set = parcel.maybe_set or dropped.outcome_unknown
             if not courier.used:
@@ -182,7 +185,7 @@ class Attempts:
             # attempt.
             await _hang_up(courier)
             await self._open(endpoint, connector, parcel)
-            await self._set(endpoint, connector, parcel, account)
+            await self._set(endpoint, connector, parcel, account, secret)
         courier.used = True
 
     async def _equip(self, courier: Courier, endpoint: Endpoint) -> Connector:
@@ -205,16 +208,24 @@ class Attempts:
             # Also when it is permanent: a hundred parcels must not mean a hundred failed logins.
             raise EndpointDown(endpoint, failure, self.after_failure(endpoint, parcel, failure)) from None
 
-    async def _set(self, endpoint: Endpoint, connector: Connector, parcel: Parcel, account: Account) -> None:
+    async def _set(
+        self,
+        endpoint: Endpoint,
+        connector: Connector,
+        parcel: Parcel,
+        account: Account,
+        secret: Secret | None,
+    ) -> None:
         """Send. From the last look at `superseded` to the connector's call nothing else runs."""
         if endpoint.require_secure:
             _demand_security(connector)
         if parcel.newest.change != parcel.delivery.change:
             raise _Stop(Outcome.OUT_OF_DATE, DeliveryState.CANCELLED)
-        try:
-            secret = self._open_seal(parcel.delivery)
-        except Exception as error:
-            raise _Stop(Outcome.SEAL_BROKEN, DeliveryState.HELD, type(error).__name__) from None
+        if secret is None:
+            try:
+                secret = self._open_seal(parcel.delivery)
+            except Exception as error:
+                raise _Stop(Outcome.SEAL_BROKEN, DeliveryState.HELD, type(error).__name__) from None
         try:
             await connector.set_password(account, secret, _OPTIONS[parcel.delivery.options])
         except ConnectorFailure:

@@ -20,14 +20,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from provserver.connectors.contract import Account
 from provserver.delivery.attempt import Attempts, Facts, OpenSeal
 from provserver.delivery.driving import drive
 from provserver.delivery.events import Outcome, sentence
-from provserver.delivery.parcels import FirstAttempts, Newest, Parcel
+from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
 from provserver.delivery.pool import Pool, PoolSettings
 from provserver.directory.entries import EntryId
-from provserver.imps.endpoints import Endpoint
 from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, JournalEvent, Store
 
 __all__ = ["Couriers", "CourierSettings", "Facts", "FirstAttempts", "OpenSeal"]
@@ -89,7 +87,7 @@ class Couriers(Service):
         cancelled: Sequence[Delivery] = (),
         *,
         newest: tuple[EntryId, ChangeId] | None = None,
-        known: Mapping[DeliveryId, tuple[Endpoint, Account]] | None = None,
+        known: Mapping[DeliveryId, InHand] | None = None,
     ) -> FirstAttempts:
         """To be called right after every commit of an exchange, before anything else is awaited.
 
@@ -171,9 +169,7 @@ class Couriers(Service):
 
     # -- parcels
 
-    def _take(
-        self, delivery: Delivery, first: FirstAttempts | None, known: tuple[Endpoint, Account] | None
-    ) -> Parcel:
+    def _take(self, delivery: Delivery, first: FirstAttempts | None, known: InHand | None) -> Parcel:
         user = delivery.user
         record = self._newest.get(user)
         if record is None:

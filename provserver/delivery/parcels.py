@@ -13,6 +13,7 @@ from provserver.connectors.contract import Account
 from provserver.delivery.events import Outcome
 from provserver.imps.endpoints import Endpoint
 from provserver.storage.contract import ChangeId, Delivery, DeliveryState
+from provserver.vault.secret import Secret
 
 
 class Newest:
@@ -64,6 +65,10 @@ class FirstAttempts:
             done.callback(None)
 
 
+InHand = tuple[Endpoint, Account, Secret]
+"""Endpoint, account and password as the exchange has them at its commit. Let go of at once when a parcel has to wait."""
+
+
 class Parcel:
     """A delivery on its way."""
 
@@ -74,13 +79,13 @@ class Parcel:
         delivery: Delivery,
         newest: Newest,
         first: FirstAttempts | None = None,
-        known: tuple[Endpoint, Account] | None = None,
+        known: InHand | None = None,
     ) -> None:
         self.delivery = delivery
         self.newest = newest
         self.first = first
         self.known = known
-        """Endpoint and account as the exchange has just read them; None: to be read."""
+        """What the exchange has in hand; None: to be read, and unsealed, when its turn comes."""
         self.maybe_set = delivery.event == Outcome.OUTCOME_UNKNOWN
         """An earlier attempt may have set this password."""
 

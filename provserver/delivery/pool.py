@@ -261,11 +261,9 @@ def _line(endpoint: EntryId, parcel: Parcel, settlement: Settlement) -> JournalE
         settlement.event,
         settlement.text,
         {
-            "user": delivery.user,
             "account": delivery.account,
             "endpoint": endpoint,
             "change": delivery.change,
-            "delivery": delivery.id,
             "state": settlement.state.value,
         },
     )

@@ -47,6 +47,7 @@ from provserver.ldap.results import Refusal, ResultCode
 
 Predicate = Callable[[Entry], Verdict]
 
+_OBJECT_CLASS: Final = "objectclass"
 DEPTH_LIMIT: Final = 128
 """Nesting of and, or, not. The wire refuses more than 100; this bounds the recursion of other callers."""
 
@@ -172,6 +173,12 @@ def _assertion(filter: _Simple, schema: Schema) -> Predicate:
     if known is None:
         return _undefined
     key, type = known
+    if key == _OBJECT_CLASS and isinstance(filter, Equality):
+        return schema.remembered_test(filter.value, lambda: _made(filter, key, type, schema))
+    return _made(filter, key, type, schema)
+
+
+def _made(filter: _Simple, key: str, type: AttributeType, schema: Schema) -> Predicate:
     try:
         test = _test(filter, type)
     except ValueError:

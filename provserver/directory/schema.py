@@ -7,7 +7,7 @@ Attributes are stored under their key: the first NAME of their type in lower cas
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from provserver.directory.assembly import Assembly, AttributeType, ClassKind, ObjectClass
@@ -18,6 +18,7 @@ from provserver.directory.definitions import (
     OBJECT_CLASSES,
     SchemaError,
 )
+from provserver.directory.entries import Entry
 from provserver.directory.matching import BUILT_IN, Rule, object_identifier
 from provserver.directory.schematext import Macros, read_definitions
 from provserver.directory.syntaxes import DN_SYNTAX, NAME_AND_UID, SYNTAXES
@@ -25,6 +26,7 @@ from provserver.ldap.results import Refusal, ResultCode
 
 __all__ = ["AttributeType", "ClassKind", "ObjectClass", "Schema", "SchemaError"]
 
+_Test = Callable[[Entry], bool | None]
 _REMEMBERED: Final = 10_000
 """Descriptions kept resolved. Clients choose them, so there must be an end."""
 _SHOWN: Final = 64
@@ -53,6 +55,7 @@ class Schema:
         self.indexed: Final = frozenset(key for key, type in types.items() if type.indexed)
         """Keys of the attributes that a store indexes for equality."""
         self._definitions = _definitions(assembly)
+        self._class_tests: dict[bytes, _Test] = {}
 
     @classmethod
     def parse(cls, texts: Iterable[tuple[str, str]]) -> Schema:
@@ -173,6 +176,15 @@ class Schema:
     def rule(self, name: str) -> Rule | None:
         """The matching rule of that name or OID, or None."""
         return self._rules.get(name.lower())
+
+    def remembered_test(self, name: bytes, make: Callable[[], _Test]) -> _Test:
+        """What was compiled for a class of that name: nearly every filter asks for one, and a class is no secret."""
+        test = self._class_tests.get(name)
+        if test is None:
+            test = make()
+            if len(self._class_tests) < _REMEMBERED and len(name) <= _SHOWN:
+                self._class_tests[name] = test
+        return test
 
     def definitions(self) -> dict[str, tuple[str, ...]]:
         """What the subschema entry shows (RFC 4512 4.2), by attribute."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from provserver.directory.entries import EntryId
 from provserver.directory.names import DN
 from provserver.storage.contract import Store
 
@@ -86,7 +87,7 @@ class Parameters:
         self._store = store
         self._domain = domain
         self._names: dict[str, DN] = {}
-        self._parsed: dict[str, tuple[int, object]] = {}
+        self._parsed: dict[str, tuple[EntryId, int, object]] = {}
 
     async def get(self, parameter: Parameter[T]) -> T:
         """The value now; the default when the entry or its value is absent or makes no sense."""
@@ -98,12 +99,13 @@ class Parameters:
         if entry is None:
             return parameter.default
         known = self._parsed.get(name)
-        if known is not None and known[0] == entry.version:
-            return known[1]  # type: ignore[return-value]  # stored below, under this very parameter's name
+        # The id too: an entry that was deleted and made again begins at version 1 again.
+        if known is not None and known[1] == entry.version and known[0] == entry.id:
+            return known[2]  # type: ignore[return-value]  # stored below, under this very parameter's name
         values = entry.texts(VALUE_KEY)
         try:
             value = parameter.read(values) if values else parameter.default
         except ValueError:
             value = parameter.default
-        self._parsed[name] = (entry.version, value)
+        self._parsed[name] = (entry.id, entry.version, value)
         return value

@@ -6,6 +6,8 @@ documents show (facts/imps.md 1.2, 3.2). Several profiles: the strongest counts.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from provserver.directory.access import Identity, Role
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN, InvalidName
@@ -19,12 +21,23 @@ def holds_admin_profile(user: Entry) -> bool:
     return bool(user.values(PROFILES_KEY))
 
 
+@lru_cache(64)
+def _profiles(common: DN) -> DN:
+    return DN.parse(f"eTAdminProfileContainerName=Admin Profiles,{common}")
+
+
+def profile_dn(role: Role, user: DN) -> DN | None:
+    """The name of the profile that gives a global user this role; a name elsewhere gives none."""
+    common = user.parent.parent if user.parent is not None else None
+    return _profiles(common).child("eTAdminProfileName", role.value) if common is not None else None
+
+
 def identity_of(user: Entry) -> Identity:
     """What a global user may do, by its profiles and its scope."""
-    names = {name for value in user.texts(PROFILES_KEY) if (name := _leaf(value)) is not None}
+    profiles = {dn for value in user.texts(PROFILES_KEY) if (dn := _name(value)) is not None}
     role = Role.USER
-    for candidate in (Role.DOMAIN_ADMINISTRATOR, Role.PASSWORD_ADMINISTRATOR):
-        if candidate.value.lower() in names:
+    for candidate in (Role.DOMAIN_ADMINISTRATOR, Role.PASSWORD_ADMINISTRATOR) if profiles else ():
+        if profile_dn(candidate, user.dn) in profiles:
             role = candidate
             break
     scope = tuple(dn for value in user.texts(SCOPE_KEY) if (dn := _name(value)) is not None)
@@ -36,8 +49,3 @@ def _name(text: str) -> DN | None:
         return DN.parse(text)
     except InvalidName:
         return None
-
-
-def _leaf(text: str) -> str | None:
-    dn = _name(text)
-    return dn.rdns[0].pairs[0][1].lower() if dn is not None and dn.rdns else None

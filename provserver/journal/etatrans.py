@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 MASK: Final = "********"
-_WIDTH: Final = 71
-"""Columns of text before a line is wrapped, as in the seen samples."""
+_WIDTH: Final = 81
+"""Columns of text before a line is wrapped: all seen samples are, there."""
+_INDENT: Final = "    "
+"""Of a parameter, and of the rest of one that was wrapped."""
 
 
 class Sink(Protocol):
@@ -64,12 +66,14 @@ class Transaction:
         self._lines: list[str] = []
 
     def _add(self, kind: str, text: str) -> None:
-        text = _printable(text)
-        head = self._head
-        lines = self._lines
-        lines.append(f"{head}{kind}: {text[:_WIDTH]}\n")
-        for start in range(_WIDTH, len(text), _WIDTH):
-            lines.append(f"{head}{kind}:+{text[start : start + _WIDTH]}\n")
+        if not text.isprintable():
+            text = _printable(text)
+        self._lines.append(f"{self._head}{kind}: {text[:_WIDTH]}\n")
+        if len(text) > _WIDTH:
+            indent = _INDENT if kind == "P" else ""
+            step = _WIDTH - len(indent)
+            for start in range(_WIDTH, len(text), step):
+                self._lines.append(f"{self._head}{kind}:+{indent}{text[start : start + step]}\n")
 
     def start(self, text: str) -> None:
         self._add("S", text)
@@ -95,4 +99,4 @@ class Transaction:
 
 def _printable(text: str) -> str:
     """One line, whatever a client put into a name: a forged log line begins with a line end."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -44,7 +44,8 @@ class LogFile:
             self._gathered.clear()
             self._size = 0
             try:
-                os.write(self._file, data)
+                while data:
+                    data = data[os.write(self._file, data) :]
             except OSError:
                 self.lost += len(data)
 

@@ -8,10 +8,11 @@ from provserver.imps.messages import Message
 from provserver.ldap.filters import Equality
 from provserver.ldap.messages import CompareRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
-from provserver.operations.context import House
+from provserver.operations.context import House, Line
+from provserver.operations.monitor import HELD_PASSWORD_KEY, compare_held
 
 
-async def compare(request: CompareRequest, identity: Identity, house: House) -> Result:
+async def compare(request: CompareRequest, identity: Identity, line: Line, house: House) -> Result:
     """compareTrue, compareFalse, or why neither can be said."""
     rooms = house.rooms
     dn, _ = rooms.views.resolve(request.dn)
@@ -21,11 +22,14 @@ async def compare(request: CompareRequest, identity: Identity, house: House) -> 
             Message.NOT_ALLOWED.say(who=identity.name(), what="compare", dn=str(dn)),
         )
     key = rooms.schema.key(request.description)
-    if rooms.schema.is_secret(key):
+    asks_endpoint = key == HELD_PASSWORD_KEY
+    if rooms.schema.is_secret(key) and not asks_endpoint:
         raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, f"{request.description} cannot be compared")
     entry = await rooms.store.read(dn)
     if entry is None:
         raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
+    if asks_endpoint:
+        return await compare_held(entry, request.value, identity, line, house)
     if not any(subtype in entry.attributes for subtype in rooms.schema.subtypes(key)):
         raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, f"{request.description} has no value")
     value = request.value

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provserver.directory.access import ANONYMOUS, Identity, may_read
+from provserver.directory.entries import Entry
 from provserver.imps.messages import Message
 from provserver.imps.parameters import Parameters
 from provserver.imps.profiles import identity_of
@@ -18,6 +19,7 @@ from provserver.operations.lasting import Lasting
 from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
 from provserver.passwords.exchange import Exchange
+from provserver.vault.secret import Secret
 
 
 class Line(Protocol):
@@ -63,6 +65,8 @@ class House:
     protect_passwords: bool
     """A password over an unprotected connection from beyond loopback is refused."""
     monotonic: Callable[[], float]
+    held: Callable[[Entry, Secret], Awaitable[bool | None]]
+    """Whether an account's emulated endpoint holds a password; None where that cannot be asked."""
 
 
 @dataclass(slots=True)

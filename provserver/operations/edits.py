@@ -29,6 +29,7 @@ from provserver.imps.views import Views
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.credentials import Credentials, NewPassword
 from provserver.storage.contract import Commit, JournalEvent, Put, Remove, Store
+from provserver.vault.keyring import KeyRing
 from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
@@ -48,6 +49,7 @@ class Rooms:
     views: Views
     inclusions: Inclusions
     seal: Seal
+    keys: KeyRing
     new_password: NewPassword
     new_id: Callable[[], EntryId]
     wall: Callable[[], float]
@@ -95,7 +97,7 @@ class Edits:
             elif key == PASSWORD_KEY:
                 password = self._one_password(description, values)
             elif key == "etid" and values:
-                given_id = EntryId(values[0].decode().lower())
+                given_id = EntryId(_one_text(description, values).lower())
             else:
                 kept.append((description, self._inside(description, values)))
         entry_id = given_id or self._rooms.new_id()
@@ -198,22 +200,29 @@ class Edits:
         if not is_global_user(entry):
             raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "eTPassword can be stored on global users only")
         attributes = dict(entry.attributes)
-        credentials = Credentials.of(entry)
+        credentials = Credentials.of(entry, self._rooms.keys)
         attributes.update(await self._rooms.new_password(credentials, password, self._at))
         return Entry(entry.id, entry.dn, attributes, entry.version)
 
     def _owner_dn(self, values: Sequence[bytes]) -> DN:
-        if len(values) != 1:
-            raise Refusal(ResultCode.CONSTRAINT_VIOLATION, "provGlobalUser: expected exactly one value")
-        return self._rooms.views.resolve(values[0].decode())[0]
+        return self._rooms.views.resolve(_one_text("provGlobalUser", values))[0]
 
     async def _inclusion(self, owner: DN, account: Entry) -> Entry:
         if account_class_of(account) is None:
             raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "provGlobalUser can be set on accounts only")
         user = await self.read(owner)
-        if user is None:
+        if user is None or not is_global_user(user):
             raise Refusal(
                 ResultCode.CONSTRAINT_VIOLATION, f"provGlobalUser: there is no global user '{owner}'"
             )
         dn, attributes = self._rooms.inclusions.attributes(user, account)
         return new_entry(dn, attributes, self._rooms.schema, self._rooms.new_id(), self._stamp, self._by)
+
+
+def _one_text(description: str, values: Sequence[bytes]) -> str:
+    if len(values) != 1:
+        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{description}: expected exactly one value")
+    try:
+        return values[0].decode()
+    except UnicodeDecodeError:
+        raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{description}: expected UTF-8 text") from None

@@ -10,8 +10,13 @@ from collections.abc import Coroutine
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from provserver.ldap.results import Refusal
 from provserver.ldap.running import Task, run
+
+_log = Logger()
 
 T = TypeVar("T")
 
@@ -71,5 +76,10 @@ def _nothing() -> None:
 def _ended(outcome: _Outcome[T], value: T | None, error: Exception | None) -> None:
     outcome.value, outcome.error = value, error
     outcome.also()
-    if outcome.waiting is not None and not outcome.waiting.called:
-        outcome.waiting.callback(None)
+    waiting = outcome.waiting
+    if waiting is not None and not waiting.called:
+        waiting.callback(None)
+    elif waiting is not None and error is not None and not isinstance(error, Refusal):
+        # Nobody is left to whom the fault could be told.
+        fault = Failure(error, type(error), error.__traceback__)  # type: ignore[no-untyped-call]
+        _log.failure("what a cancelled operation had begun, failed", fault)

@@ -13,10 +13,13 @@ from provserver.ldap.filters import And, Equality, Filter, Not, Or, Scope
 from provserver.ldap.messages import SearchRequest
 from provserver.ldap.results import SUCCESS, Refusal, Result, ResultCode
 from provserver.operations.context import House, Line
+from provserver.operations.monitor import MONITOR_NAME, monitor_entry
 from provserver.operations.selection import Selection
 from provserver.operations.subschema import SUBSCHEMA_NAME, VirtualEntry
 from provserver.storage.contract import SearchLimits
 
+_LONGEST_VIRTUAL: Final = 20
+"""Characters of a name that may be one of the entries that are made, not stored."""
 _SELECTIONS: Final = 1_000
 """Lists of requested attributes kept resolved; clients ask for the same few."""
 
@@ -33,8 +36,12 @@ class Searches:
         """Send the entries; the result is for the caller to send."""
         if not request.base and request.scope is Scope.BASE:
             return self._virtual(message_id, request, line, self._house.subschema.root_dse())
-        if request.base.replace(" ", "").lower() == SUBSCHEMA_NAME:
-            return self._virtual(message_id, request, line, self._house.subschema.entry())
+        if len(request.base) <= _LONGEST_VIRTUAL:
+            asked = request.base.replace(" ", "").lower()
+            if asked == SUBSCHEMA_NAME:
+                return self._virtual(message_id, request, line, self._house.subschema.entry())
+            if asked == MONITOR_NAME:
+                return self._virtual(message_id, request, line, await monitor_entry(identity, self._house))
         base, view = self._house.rooms.views.resolve(request.base)
         if not may_search(identity, base):
             raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, f"'{identity.name()}' may not search here")

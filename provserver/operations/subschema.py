@@ -28,7 +28,8 @@ class VirtualEntry:
         return selection.of(self.entry, View.BARE)
 
 
-def _virtual(name: str, attributes: Mapping[str, Sequence[str]]) -> VirtualEntry:
+def virtual(name: str, attributes: Mapping[str, Sequence[str]]) -> VirtualEntry:
+    """An entry that is made for an answer."""
     return VirtualEntry(
         name,
         Entry(
@@ -47,7 +48,7 @@ class Subschema:
     """Makes both entries once: the schema does not change while the server runs."""
 
     def __init__(self, schema: Schema, views: Views) -> None:
-        self._root = _virtual(
+        self._root = virtual(
             "",
             {
                 "objectClass": ["top"],
@@ -65,7 +66,7 @@ class Subschema:
                 "vendorVersion": [__version__],
             },
         )
-        self._subschema = _virtual(
+        self._subschema = virtual(
             "cn=Subschema",
             {
                 "objectClass": ["top", "subentry", "subschema"],

@@ -4,7 +4,9 @@ change.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, Protocol
 
 from provserver.directory.entries import Attribute, Entry
@@ -21,6 +23,10 @@ HASH: Final = "provPasswordHash"
 HISTORY: Final = "provPasswordHistory"
 CHANGED: Final = "provPasswordChanged"
 CHANGE: Final = "provPasswordChangeId"
+_HASH_KEY: Final = HASH.lower()
+_HISTORY_KEY: Final = HISTORY.lower()
+_CHANGED_KEY: Final = CHANGED.lower()
+_CHANGE_KEY: Final = CHANGE.lower()
 
 
 @record
@@ -30,23 +36,36 @@ class Credentials:
     """
 
     current: Derived | None
-    remembered: tuple[str, ...]
+    history: History
     changed: float | None
     change: ChangeId
 
     @classmethod
-    def of(cls, user: Entry) -> Credentials:
+    def of(cls, user: Entry, ring: KeyRing) -> Credentials:
         try:
-            current = parse(user.text(HASH.lower())) if user.values(HASH.lower()) else None
+            current = parse(user.text(_HASH_KEY)) if user.values(_HASH_KEY) else None
         except UnreadableHash:
             current = None
-        changed = user.text(CHANGED.lower())
+        changed = user.text(_CHANGED_KEY)
         return cls(
             current,
-            user.texts(HISTORY.lower()),
-            float(changed) if changed else None,
-            ChangeId(user.text(CHANGE.lower())),
+            History.parse(user.texts(_HISTORY_KEY), ring),
+            _seconds(changed) if changed else None,
+            ChangeId(user.text(_CHANGE_KEY)),
         )
+
+
+def _stamp(at: float) -> str:
+    """Wall-clock seconds as generalized time with milliseconds (RFC 4517 3.3.13)."""
+    return f"{time.strftime('%Y%m%d%H%M%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
+
+
+def _seconds(stamp: str) -> float | None:
+    """What `_stamp` made, read again; None: it was made by somebody else."""
+    try:
+        return datetime.fromisoformat(f"{stamp[:8]}T{stamp[8:]}").timestamp()
+    except ValueError:
+        return None
 
 
 Attributes = Mapping[str, Attribute]
@@ -64,10 +83,9 @@ def changed_attributes(
     at: float,
     change: ChangeId,
     rules: ProfileRules,
-    ring: KeyRing,
 ) -> Attributes:
     """The credential attributes after a change to `derived`."""
-    history = History.parse(credentials.remembered, ring)
+    history = credentials.history
     if rules.history_count or rules.history_days:
         # A password that an exchange set is the newest remembered one; others (loaded, set while there was no history)
         # are remembered as they go.
@@ -80,18 +98,18 @@ def changed_attributes(
     else:
         remembered = ()
     return {
-        HASH.lower(): Attribute(HASH, (derived.text.encode(),)),
-        HISTORY.lower(): Attribute(HISTORY, tuple(value.encode() for value in remembered)),
-        CHANGED.lower(): Attribute(CHANGED, (f"{at:.3f}".encode(),)),
-        CHANGE.lower(): Attribute(CHANGE, (change.encode(),)),
+        _HASH_KEY: Attribute(HASH, (derived.text.encode(),)),
+        _HISTORY_KEY: Attribute(HISTORY, tuple(value.encode() for value in remembered)),
+        _CHANGED_KEY: Attribute(CHANGED, (_stamp(at).encode(),)),
+        _CHANGE_KEY: Attribute(CHANGE, (change.encode(),)),
     }
 
 
-def loading(hasher: Hasher, ring: KeyRing, rules: Callable[[], Awaitable[ProfileRules]]) -> NewPassword:
+def loading(hasher: Hasher, rules: Callable[[], Awaitable[ProfileRules]]) -> NewPassword:
     """A `NewPassword` with these means."""
 
     async def new_password(credentials: Credentials, secret: Secret, at: float) -> Attributes:
         derived = await hasher.derive(secret, hasher.salt_for(credentials.current))
-        return changed_attributes(credentials, derived, at, ChangeId(""), await rules(), ring)
+        return changed_attributes(credentials, derived, at, ChangeId(""), await rules())
 
     return new_password

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from provserver.connectors.contract import Account, Fold, PasswordOption
-from provserver.delivery.parcels import FirstAttempts
+from provserver.connectors.contract import Fold, PasswordOption
+from provserver.delivery.parcels import FirstAttempts, InHand
 from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
 from provserver.directory.access import Identity
 from provserver.directory.entries import Attribute, Entry, EntryId
@@ -92,7 +92,7 @@ class Courier(Protocol):
         cancelled: Sequence[Delivery] = (),
         *,
         newest: tuple[EntryId, ChangeId] | None = None,
-        known: Mapping[DeliveryId, tuple[Endpoint, Account]] | None = None,
+        known: Mapping[DeliveryId, InHand] | None = None,
     ) -> FirstAttempts:
         """Start the deliveries right after their commit; the counts go on changing as attempts end."""
 
@@ -251,7 +251,7 @@ class Exchange:
         user = await self._store.read(dn)
         if user is None:
             raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
-        credentials = Credentials.of(user)
+        credentials = Credentials.of(user, self._ring)
         if old is not None and not await self._is_current(credentials, old):
             raise Closed("the old password is wrong")
         policy = await self._current_policy()
@@ -294,7 +294,7 @@ class Exchange:
     ) -> _Change:
         """Step 4: the password derived and judged, or remembered from the test just before. Closed."""
         policy = await self._current_policy()
-        key = self._verdicts.key(caller.key, subject.account.id, user.version, policy.version, secret)
+        key = self._verdicts.key(caller.key, subject.account.id, user, policy.version, secret)
         passed = None if test else self._verdicts.take(key)
         if passed is None:
             passed = await self._judged(policy, subject, user, secret, test=test)
@@ -305,7 +305,7 @@ class Exchange:
     async def _judged(
         self, policy: CurrentPolicy, subject: Subject, user: Entry, secret: Secret, *, test: bool
     ) -> Passed:
-        credentials = Credentials.of(user)
+        credentials = Credentials.of(user, self._ring)
         derived = await self._derived(secret, credentials)
         repeated = await self._is_current(credentials, secret, derived)
         # A sync of the current password is success. A test of it is judged by history, except on an account
@@ -330,12 +330,12 @@ class Exchange:
         change_id = ChangeId(known_change or self._new_id())
         planned = await self._planned(change, subject) if propagate else []
         deliveries: list[NewDelivery] = []
-        known: dict[DeliveryId, tuple[Endpoint, Account]] = {}
+        known: dict[DeliveryId, InHand] = {}
         for line in planned:
             if line.disposition is Disposition.DELIVER and line.endpoint is not None:
                 delivery = self._new_delivery(line.account, line.endpoint, change, change_id)
                 deliveries.append(delivery)
-                known[delivery.id] = line.endpoint, account_for_connector(line.account)
+                known[delivery.id] = line.endpoint, account_for_connector(line.account), change.secret
         writes: list[Put] = []
         attributes = self._new_attributes(change, change_id, at)
         if attributes:
@@ -374,9 +374,7 @@ class Exchange:
         an id.
         """
         if not change.repeated:
-            return changed_attributes(
-                change.credentials, change.derived, at, change_id, change.policy.rules, self._ring
-            )
+            return changed_attributes(change.credentials, change.derived, at, change_id, change.policy.rules)
         if change.credentials.change:
             return {}
         return {CHANGE.lower(): Attribute(CHANGE, (change_id.encode(),))}

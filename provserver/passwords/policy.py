@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from provserver.directory.entries import EntryId
 from provserver.directory.names import DN
 from provserver.passwords.credentials import Credentials
 from provserver.passwords.hashing import Hasher
-from provserver.passwords.history import History
 from provserver.passwords.profile import (
     PolicyRefusal,
     ProfileRules,
@@ -23,7 +23,6 @@ from provserver.passwords.profile import (
 )
 from provserver.passwords.schemes import Derived
 from provserver.storage.contract import Store
-from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
 
 
@@ -41,24 +40,26 @@ class CurrentPolicy:
 
     rules: ProfileRules
     version: int
+    """Counts what this process has read: an entry that was deleted and made again begins at 1 again."""
 
 
 class Policy:
-    def __init__(self, store: Store, domain: DN, hasher: Hasher, ring: KeyRing) -> None:
+    def __init__(self, store: Store, domain: DN, hasher: Hasher) -> None:
         self._store = store
         self._profile = profile_dn(domain)
         self._hasher = hasher
-        self._ring = ring
         self._known = CurrentPolicy(ProfileRules(), 0)
+        self._read: tuple[EntryId, int] | None = None
 
     async def current(self) -> CurrentPolicy:
         """The policy now. ProfileError when the profile's entry makes no sense: nobody's password is changed
         by guess.
         """
         entry = await self._store.read(self._profile)
-        version = entry.version if entry is not None else 0
-        if version != self._known.version:
-            self._known = CurrentPolicy(ProfileRules.of(entry), version)
+        read = (entry.id, entry.version) if entry is not None else None
+        if read != self._read:
+            self._known = CurrentPolicy(ProfileRules.of(entry), self._known.version + 1)
+            self._read = read
         return self._known
 
     async def judge(
@@ -89,9 +90,9 @@ class Policy:
     async def _remembers(
         self, rules: ProfileRules, credentials: Credentials, secret: Secret, derived: Derived, at: float
     ) -> bool:
-        if not rules.remembers or not credentials.remembered:
+        history = credentials.history
+        if not rules.remembers or not history.remembered:
             return False
-        history = History.parse(credentials.remembered, self._ring)
         # What the profile remembers now: a reduced count takes effect at once.
         history = history.within(at, rules.history_count, rules.history_days)
         if history.contains(derived):

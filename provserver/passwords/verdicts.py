@@ -1,8 +1,8 @@
 """The short memory of passwords that passed: the sync that follows a test pays no derivation, and is not
 refused for what was just accepted.
 
-Kept for `passwords.verdict_memory` (30 s), bounded in number, under (caller, account, user version, policy
-version, digest under a random key of this process). Ours (design "Cost of the derivation").
+Kept for `passwords.verdict_memory` (30 s), bounded in number, under (caller, account, user and version,
+policy version, digest under a random key of this process). Ours (design "Cost of the derivation").
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from provserver.directory.entries import EntryId
+from provserver.directory.entries import Entry, EntryId
 from provserver.passwords.credentials import Credentials
 from provserver.passwords.schemes import Derived
 from provserver.vault.secret import Secret
@@ -23,6 +23,8 @@ KEPT_AT_MOST: Final = 10_000
 class VerdictKey(NamedTuple):
     caller: str
     account: EntryId
+    user: EntryId
+    """The account's owner, who may be another one by the time of the sync."""
     user_version: int
     policy_version: int
     digest: bytes
@@ -48,10 +50,10 @@ class Verdicts:
         self._kept: OrderedDict[VerdictKey, tuple[float, Passed]] = OrderedDict()
 
     def key(
-        self, caller: str, account: EntryId, user_version: int, policy_version: int, secret: Secret
+        self, caller: str, account: EntryId, user: Entry, policy_version: int, secret: Secret
     ) -> VerdictKey:
         digest = blake2b(secret.reveal(), key=self._key, digest_size=32).digest()
-        return VerdictKey(caller, account, user_version, policy_version, digest)
+        return VerdictKey(caller, account, user.id, user.version, policy_version, digest)
 
     def remember(self, key: VerdictKey, passed: Passed) -> None:
         if not self._kept_seconds:

@@ -192,7 +192,7 @@ class SqliteStore:
         return await self._writer.submit(lambda limit: claim(endpoint, limit, now, lease, busy), limit)
 
     async def settle(self, settlement: Settlement) -> None:
-        await self._writer.submit(self._transaction.deliveries.settle, settlement)
+        await self._writer.submit(self._transaction.deliveries.settle, settlement, patient=True)
 
     async def endpoints_due(self, now: float) -> tuple[Sequence[EntryId], float | None]:
         return self._outbox.endpoints_due(now)

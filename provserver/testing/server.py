@@ -166,6 +166,12 @@ class RunningServer:
             self.reactor.callLater(0, turned.callback, None)
             await turned
 
+    async def exchanged(self) -> None:
+        """Wait until every exchange that a client began has ended, whether or not anybody wants its answer.
+        (An answer that waits for an endpoint ends when the clock is turned.)
+        """
+        await self.service.exchanges_ended()
+
     async def delivered(self) -> None:
         """Wait until no password is on its way; what is to be retried later, or held, is not."""
         await self.service.couriers.drained()

@@ -103,7 +103,7 @@ def test_a_dump_makes_an_instance_again_with_every_eTID(demo_instance: Path, tmp
 
 def test_what_is_no_dump_of_a_domain_makes_nothing(tmp_path: Path) -> None:
     for source, said in (
-        (REPOSITORY / "README.md", "README.md:1: expected 'dn:'"),
+        (REPOSITORY / "README.md", "README.md:3: expected 'dn:'"),
         (REPOSITORY / "ldif" / "demo.ldif", "demo.ldif:26: "),
         (tmp_path / "missing", "missing: No such file or directory"),
     ):

@@ -66,11 +66,13 @@ class TestHandOver:
 
     def test_nothing_is_read_from_the_tree_when_the_exchange_tells_what_it_knows(self, house: House) -> None:
         delivery = house.delivery("unix", "ada")
-        known = {delivery.id: (house.endpoints[delivery.endpoint], _account(house, "ada"))}
+        in_hand = Secret(b"as the exchange has it")
+        known = {delivery.id: (house.endpoints[delivery.endpoint], _account(house, "ada"), in_hand)}
         house.endpoints.clear()
         house.missing_accounts.add(EntryId("ada"))
         first = house.couriers.hand_over([delivery], known=known)
         assert first.updated == 1
+        assert house.emulated["unix"].holds("ada", in_hand)  # nor is its seal opened
 
     def test_it_waits_for_the_service_to_start(self) -> None:
         house = House()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import ldap3
 import pytest
-from plugins.harbour import AGENT, AGENT_PASSWORD, PEOPLE, SUFFIX, Harbour, Person, endpoint_ldif
+from plugins.real_endpoint import AGENT, AGENT_PASSWORD, PEOPLE, SUFFIX, Harbour, Person, endpoint_ldif
 from plugins.served_instance import ServedInstance, command, until
 
 from provserver.testing.slapd import SlapdServer, require_slapd

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from plugins.harbour import AD, AD_USERS, AGENT, AGENT_PASSWORD, LDAP_HQ, PROFILE, Harbour, Person
+from plugins.real_endpoint import AD, AD_USERS, AGENT, AGENT_PASSWORD, LDAP_HQ, PROFILE, Harbour, Person
 from plugins.served_instance import ADMINISTRATOR_PASSWORD, COMMON, GLOBAL_USERS, Ran, user_dn
 
 pytestmark = pytest.mark.slapd

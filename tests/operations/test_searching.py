@@ -22,6 +22,7 @@ from harbour import (
 from provserver.ldap.filters import Present, Scope
 from provserver.ldap.messages import Control, DerefAliases, SearchRequest
 from provserver.ldap.results import ResultCode
+from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 
 USERS = f"eTGlobalUserContainerName=Global Users,{COMMON}"
@@ -226,7 +227,7 @@ async def test_entries_that_may_not_be_seen_do_not_count(provserver: RunningServ
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_servers_own_limits_are_the_stricter_ones(start_provserver) -> None:  # type: ignore[no-untyped-def]
+async def test_the_servers_own_limits_are_the_stricter_ones(start_provserver: Starter) -> None:
     server = await start_provserver(settings=["search.size_limit=2", "search.candidate_limit=20"])
     admin = await administrator(server)
     assert (await admin.search(UNIX, size=3)).code is ResultCode.SIZE_LIMIT_EXCEEDED

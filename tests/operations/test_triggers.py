@@ -1,4 +1,4 @@
-"""Modifies that touch a trigger: what a password may look like, what may come with it, and over which line."""
+"""Modifies that touch a trigger: what a password looks like, what may come with it, over which line."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from provserver.ldap.messages import (
 )
 from provserver.ldap.results import Result, ResultCode
 from provserver.operations.chain import Chain
+from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import add, delete, replace
 from provserver.vault.secret import Secret
@@ -267,7 +268,7 @@ async def test_over_tls_or_from_this_machine_it_is_taken(
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_setting_takes_passwords_over_any_line(start_provserver) -> None:  # type: ignore[no-untyped-def]
+async def test_a_setting_takes_passwords_over_any_line(start_provserver: Starter) -> None:
     server = await start_provserver(settings=["passwords.require_protected_connection=false"])
     assert (await asked(server, Line(), WITH_PASSWORDS[0])).code == 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import pytest_twisted
 from harbour import (
@@ -234,7 +236,7 @@ async def test_after_a_reset_by_an_administrator_the_user_may_change_at_once(
 
 
 @pytest_twisted.ensureDeferred
-async def test_marks_survive_a_restart(start_provserver: Starter, tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_marks_survive_a_restart(start_provserver: Starter, tmp_path: Path) -> None:
     first = await start_provserver(directory=tmp_path)
     ad = await wire(first, "psync-ad-corp")
     await ad.sync(ADA_AD, NEW)

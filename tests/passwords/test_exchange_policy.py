@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, administrator, snapshot, wire
+from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, PASSWORDS, administrator, id_of, snapshot, wire
 
 from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
 from provserver.ldap.messages import BindRequest
@@ -16,6 +16,7 @@ from provserver.testing.wire import replace
 from provserver.vault.secret import Secret
 
 ADA = user_dn("aokafor")
+CONSTRAINT = ResultCode.CONSTRAINT_VIOLATION
 PROFILE = (
     "eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,"
     "eTNamespaceName=CommonObjects,dc=im,dc=etadb"
@@ -204,3 +205,46 @@ async def test_an_exchange_that_would_have_to_wait_too_long_is_busy_and_changes_
     assert await snapshot(server) == before
     hasher.waiting = 0
     assert (await ad.sync(ADA_AD, NEW)).code == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_profile_that_was_deleted_and_made_again_is_read_again(provserver: RunningServer) -> None:
+    """The new entry reaches versions that the old one had."""
+    ad, admin = await wire(provserver, "psync-ad-corp"), await administrator(provserver)
+    for length in ("12", "40", "30"):
+        assert (await admin.delete(PROFILE)).code == 0
+        made = {
+            "objectClass": ["eTPasswordProfile"],
+            "provProfileEnabled": ["TRUE"],
+            "provMinLength": [length],
+        }
+        assert (await admin.add(PROFILE, made)).code == 0
+        told = await ad.test(ADA_AD, "x")
+        assert (told.code, f"at least {length} characters" in told.text) == (CONSTRAINT, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_verdict_is_not_that_of_another_owner(provserver: RunningServer) -> None:
+    """Both users' entries are at the same version; one's credentials must not be taken for the other's."""
+    ad, admin = await wire(provserver, "psync-ad-corp"), await administrator(provserver)
+    assert (await ad.test(ADA_AD, PASSWORDS["bnovak"])).code == 0
+    account, boris = await id_of(provserver, ADA_AD), await id_of(provserver, user_dn("bnovak"))
+    (inclusion,) = (
+        await admin.search(
+            "eTInclusionContainerName=Inclusions,eTNamespaceName=CommonObjects,dc=im,dc=eta",
+            f"(eTCID={account})",
+        )
+    ).names
+    assert (await admin.delete(inclusion)).code == 0
+    name = f"{boris}@{account}"
+    added = await admin.add(
+        f"eTInclusionID={name},{inclusion.partition(',')[2]}",
+        {"objectClass": ["eTInclusionObject"], "eTInclusionID": [name], "eTPID": [boris], "eTCID": [account]},
+    )
+    assert added.code == 0
+    before = await provserver.entry(user_dn("bnovak"))
+    assert (await ad.sync(ADA_AD, PASSWORDS["bnovak"])).code == 0, "current now"
+    after = await provserver.entry(user_dn("bnovak"))
+    assert before is not None
+    assert after is not None
+    assert after.text("provpasswordhash") == before.text("provpasswordhash"), "his own, with his salt"

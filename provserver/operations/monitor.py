@@ -1,0 +1,46 @@
+"""What the running server tells of itself: `cn=monitor`, and whether an emulated endpoint holds a password.
+
+For administrators only. More counters come with a later release; the emulator's question is how tests, labs and the
+benchmark see, over LDAP, that a password has arrived.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from provserver.directory.access import Identity, Role
+from provserver.directory.entries import Entry
+from provserver.imps.messages import Message
+from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.context import House, Line, demand_confidentiality
+from provserver.operations.subschema import VirtualEntry, virtual
+from provserver.vault.secret import Secret
+
+MONITOR_NAME: Final = "cn=monitor"
+HELD_PASSWORD_KEY: Final = "provheldpassword"
+
+
+async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
+    """`cn=monitor` as it is now. Refusal INSUFFICIENT_ACCESS_RIGHTS."""
+    _demand_administrator(identity, MONITOR_NAME)
+    waiting = await house.rooms.store.outbox_size()
+    return virtual(
+        MONITOR_NAME,
+        {"objectClass": ["top", "extensibleObject"], "cn": ["monitor"], "provOutboxSize": [str(waiting)]},
+    )
+
+
+async def compare_held(account: Entry, value: bytes, identity: Identity, line: Line, house: House) -> Result:
+    """compareTrue when the account's emulated endpoint holds this password."""
+    _demand_administrator(identity, str(account.dn))
+    demand_confidentiality(line, house)
+    held = await house.held(account, Secret(value))
+    if held is None:
+        raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, "only emulated endpoints tell what they hold")
+    return Result(ResultCode.COMPARE_TRUE if held else ResultCode.COMPARE_FALSE)
+
+
+def _demand_administrator(identity: Identity, name: str) -> None:
+    if identity.role is not Role.DOMAIN_ADMINISTRATOR:
+        text = Message.NOT_ALLOWED.say(who=identity.name(), what="ask about", dn=name)
+        raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, text)
