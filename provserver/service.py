@@ -89,7 +89,8 @@ def load_schema(site_files: Sequence[Path] = ()) -> Schema:
 
 
 async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
-    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError, FileExistsError."""
+    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError,
+    FileExistsError."""
     if create:
         return await SqliteStore.create(path, schema, reactor=reactor)
     return await SqliteStore.open(path, schema, reactor=reactor)
@@ -111,8 +112,8 @@ def new_uuid() -> str:
 
 
 def names(random: Callable[[int], bytes]) -> Callable[[], str]:
-    """Makes names for changes and deliveries: 96 random bits of this start, and a count. They need to be different,
-    not to be guessed at."""
+    """Makes names for changes and deliveries: 96 random bits of this start, and a count. They need to be
+    different, not to be guessed at."""
     prefix, count = random(12).hex(), itertools.count(1)
     return lambda: f"{prefix}-{next(count):x}"
 
@@ -186,7 +187,8 @@ def lay_foundation(
 
 
 class EndpointFacts:
-    """What couriers and the exchange ask about endpoints and accounts, answered from the tree as it is now."""
+    """What couriers and the exchange ask about endpoints and accounts, answered from the tree as it is
+    now."""
 
     def __init__(self, foundation: Foundation, kinds: ConnectorKinds, reactor: Any) -> None:
         self._foundation = foundation

@@ -66,7 +66,8 @@ class FirstAttempts:
 
 
 InHand = tuple[Endpoint, Account, Secret]
-"""Endpoint, account and password as the exchange has them at its commit. Let go of at once when a parcel has to wait."""
+"""Endpoint, account and password as the exchange has them at its commit. Let go of at once when a parcel
+has to wait."""
 
 
 class Parcel:

@@ -20,7 +20,7 @@ from provserver.directory.names import DN
 class Role(Enum):
     ANONYMOUS = "anonymous"
     USER = "user"
-    PASSWORD_ADMINISTRATOR = "PasswordAdministrator"  # noqa: S105 -- the profile's name
+    PASSWORD_ADMINISTRATOR = "PasswordAdministrator"
     DOMAIN_ADMINISTRATOR = "DomainAdministrator"
 
 

@@ -178,7 +178,8 @@ class Schema:
         return self._rules.get(name.lower())
 
     def remembered_test(self, name: bytes, make: Callable[[], _Test]) -> _Test:
-        """What was compiled for a class of that name: nearly every filter asks for one, and a class is no secret."""
+        """What was compiled for a class of that name: nearly every filter asks for one, and a class is no
+        secret."""
         test = self._class_tests.get(name)
         if test is None:
             test = make()

@@ -1,4 +1,5 @@
-"""Where global users live, and what is asked of their entries in more than one place (facts/imps.md 1.2, 2)."""
+"""Where global users live, and what is asked of their entries in more than one place (facts/imps.md 1.2,
+2)."""
 
 from __future__ import annotations
 

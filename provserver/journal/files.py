@@ -16,7 +16,8 @@ _INTERVAL: Final = 1.0
 
 
 class LogFile:
-    """A file of whole lines, mode 0600. The last second may be lost in a crash; `close` writes what is left."""
+    """A file of whole lines, mode 0600. The last second may be lost in a crash; `close` writes what is
+    left."""
 
     def __init__(self, path: Path, clock: IReactorTime) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final
 
 from provserver.directory.access import Identity
+from provserver.directory.schema import Schema
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.journal.etatrans import MASK, Etatrans
 from provserver.ldap.codec import encode_result
 from provserver.ldap.messages import (
     AddRequest,
     BindRequest,
+    Change,
     CompareRequest,
     DeleteRequest,
     ExtendedRequest,
@@ -139,16 +141,7 @@ class Chain:
         transaction.start(f"External {name} ({_leaf(dn)}) Requested by User {identity.name()}")
         if isinstance(operation, ModifyRequest):
             schema = self._house.rooms.schema
-            transaction.parameters(
-                dn,
-                [
-                    (
-                        c.attribute.description,
-                        f"{MASK if schema.hides(c.attribute.description) else _shown(c.attribute.values)} [{c.kind.name}]",
-                    )
-                    for c in operation.changes
-                ],
-            )
+            transaction.parameters(dn, [_shown(change, schema) for change in operation.changes])
         if failed:
             what = f"External {name} ({_leaf(dn)})"
             transaction.failure(what, int(result.code), result.code.name, result.diagnostic)
@@ -162,8 +155,12 @@ def _leaf(dn: str) -> str:
     return found[0] if found is not None else dn
 
 
-def _shown(values: tuple[bytes, ...]) -> str:
-    return ", ".join(value.decode(errors="replace") for value in values)
+def _shown(change: Change, schema: Schema) -> tuple[str, str]:
+    """A change as the log has it: `eTTitle` and `New_Title [REPLACE]`, secrets masked."""
+    description, values = change.attribute.description, change.attribute.values
+    hidden = schema.hides(description)
+    text = MASK if hidden else ", ".join(value.decode(errors="replace") for value in values)
+    return description, f"{text} [{change.kind.name}]"
 
 
 def _target(operation: object) -> str:

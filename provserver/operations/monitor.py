@@ -1,7 +1,7 @@
 """What the running server tells of itself: `cn=monitor`, and whether an emulated endpoint holds a password.
 
-For administrators only. More counters come with a later release; the emulator's question is how tests, labs and the
-benchmark see, over LDAP, that a password has arrived.
+For administrators only. More counters come with a later release; the emulator's question is how tests, labs
+and the benchmark see, over LDAP, that a password has arrived.
 """
 
 from __future__ import annotations

@@ -72,7 +72,8 @@ Attributes = Mapping[str, Attribute]
 
 
 class NewPassword(Protocol):
-    """Makes the attributes of a user whose password an administrator loads: hashed, remembered, not judged."""
+    """Makes the attributes of a user whose password an administrator loads: hashed, remembered, not
+    judged."""
 
     def __call__(self, credentials: Credentials, secret: Secret, at: float) -> Awaitable[Attributes]: ...
 
@@ -87,8 +88,8 @@ def changed_attributes(
     """The credential attributes after a change to `derived`."""
     history = credentials.history
     if rules.history_count or rules.history_days:
-        # A password that an exchange set is the newest remembered one; others (loaded, set while there was no history)
-        # are remembered as they go.
+        # A password that an exchange set is the newest remembered one; others (loaded, set while there was
+        # no history) are remembered as they go.
         newest = history.remembered[0].at if history.remembered else None
         known = credentials.changed is not None and newest == int(credentials.changed)
         outgoing = None if known else credentials.current

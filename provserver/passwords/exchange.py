@@ -65,7 +65,8 @@ _TESTS_LEAVE: Final = 0.9
 
 @record
 class Caller:
-    """Who asks, and from where: a different administrator per domain controller tells them apart (seed 000)."""
+    """Who asks, and from where: a different administrator per domain controller tells them apart (seed
+    000)."""
 
     identity: Identity
     peer: str

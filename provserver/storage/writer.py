@@ -29,15 +29,17 @@ T = TypeVar("T")
 _log = Logger()
 
 QUICK: Final = 0.002
-"""Seconds. A COMMIT that takes longer than this on the reactor thread sends the following ones to the writer's thread."""
+"""Seconds. A COMMIT that takes longer than this on the reactor thread sends the following ones to the
+writer's thread."""
 _FIRST_TRIAL: Final = 64
 _LAST_TRIAL: Final = 4_096
-"""Batches on the writer's thread before the reactor thread is tried again; doubled each time the disk is still slow."""
+"""Batches on the writer's thread before the reactor thread is tried again; doubled each time the disk is
+still slow."""
 _LARGEST_BATCH: Final = 128
 """Works. What is more waits a turn, so that the reactor is not held for longer than a few milliseconds."""
 _CHECKPOINT_AFTER: Final = 8_000
-"""Rows written, which is about 4,000 pages, 16 MB of log: more and pages fall out of the caches, less and they are copied
-more often than needed (measured: 1,000 pages +2 us a cycle, 16,000 pages +5 us)."""
+"""Rows written, which is about 4,000 pages, 16 MB of log: more and pages fall out of the caches, less and
+they are copied more often than needed (measured: 1,000 pages +2 us a cycle, 16,000 pages +5 us)."""
 _ENOUGH: Final = 48
 """Clients that wait: then the batch is not left to grow further."""
 _MOST_LOOKS: Final = 6
@@ -78,7 +80,8 @@ class _Work:
 
 
 class Writer:
-    """The one place where transactions begin and end. Without a reactor (a store in memory) each work is a batch."""
+    """The one place where transactions begin and end. Without a reactor (a store in memory) each work is a
+    batch."""
 
     def __init__(
         self,
@@ -106,7 +109,8 @@ class Writer:
         """How many of them the last look found, and how often the batch was left to grow."""
         self._busy = False
         self._delivering = False
-        """Results are being handed out; what waited for them may ask for anything meanwhile, closing included."""
+        """Results are being handed out; what waited for them may ask for anything meanwhile, closing
+        included."""
         self._closed = False
         self._idle: list[Deferred[None]] = []
         self._pool: ThreadPool | None = None
@@ -190,8 +194,8 @@ class Writer:
     def _look(self) -> None:
         """Commit when a turn of the reactor brings no more.
 
-        Each turn brings what other clients sent meanwhile, and a commit costs nearly the same for one as for many. A
-        client that is alone never waits.
+        Each turn brings what other clients sent meanwhile, and a commit costs nearly the same for one as
+        for many. A client that is alone never waits.
         """
         self._turn = None
         if self._seen < self._eager and 1 < self._eager < _ENOUGH and self._looks < _MOST_LOOKS:
@@ -337,7 +341,8 @@ class Writer:
     # Checkpoints
 
     def _checkpoint(self) -> None:
-        """Copy the log into the file: first beside the batches, then the rest while they wait: the log starts anew."""
+        """Copy the log into the file: first beside the batches, then the rest while they wait: the log
+        starts anew."""
         self._checkpoint_at = self._database.writing.total_changes + _CHECKPOINT_AFTER
         if self._checkpointing or self._reactor is None or self._database.path is None:
             return
