@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL.SSL import Error as SslError
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
@@ -247,12 +248,17 @@ def tls_options(certificate: Path, key: Path) -> CertificateOptions:
     private = load_pem_private_key(key.read_bytes(), password=None)
     first, *rest = chain
     # pyOpenSSL takes cryptography's own objects, and warns of all others; Twisted's types do not know it yet.
-    return CertificateOptions(
+    options = CertificateOptions(
         privateKey=cast(Any, private),
         certificate=cast(Any, first),
         extraCertChain=cast(Any, rest),
         raiseMinimumTo=TLSVersion.TLSv1_2,
     )
+    try:
+        options.getContext()  # made now, so that a wrong key is found before a client finds it
+    except SslError as error:
+        raise ValueError(f"{certificate} and {key} do not belong together: {error}") from None
+    return options
 
 
 class ProvisioningServer(MultiService):

@@ -200,9 +200,6 @@ class PasswordSettings:
     verdict_memory: float = _seconds(
         30.0, "Seconds for which a passed test spares the sync after it the checks. 0: off.", maximum=600
     )
-    bind_memory: float = _seconds(
-        10.0, "Seconds for which a verified bind is not derived again. 0: off.", maximum=600
-    )
     require_protected_connection: bool = _setting(
         True, "Refuse passwords over clear text from anywhere but loopback (result 13)."
     )
@@ -216,9 +213,6 @@ class DeliverySettings:
         4, "Deliveries to one endpoint at the same time, each on its own connection.", minimum=1, maximum=256
     )
     idle_time: float = _seconds(60.0, "Seconds after which an unused connection to an endpoint is closed.")
-    attempt_time: float = _seconds(
-        30.0, "Seconds that one attempt may take before its outcome is unknown.", minimum=0.1
-    )
     lease: float = _seconds(
         120.0, "Seconds after which a claimed delivery that was not settled is claimed again.", minimum=1
     )

@@ -233,7 +233,8 @@ class Store(Protocol):
     def search(
         self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits
     ) -> AsyncIterator[Sequence[Entry]]:
-        """Batches of matching entries, parents before children; a base that does not exist yields nothing.
+        """Batches of matching entries, parents before children; a batch may be empty, so that a caller can
+        stop a long search that finds nothing. A base that does not exist yields nothing.
 
         Uses indexes, holds no more than a batch, and no read transaction outlives a batch.
         Raises Refusal(ADMIN_LIMIT_EXCEEDED).

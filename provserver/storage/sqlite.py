@@ -166,8 +166,7 @@ class SqliteStore:
                 for record in records
                 if in_scope(record.entry.dn, base, scope) and wanted(record.entry) is True
             ]
-            if found:
-                yield found
+            yield found  # also when there is none, so that the caller can look at the clock
 
     async def has_children(self, dn: DN) -> bool:
         return self._tree.has_children(dn.key)

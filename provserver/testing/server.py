@@ -63,7 +63,9 @@ _QUICK: Final = (
 """Settings of a test server: cheap hashes, free ports, no files, and connections that stay however far the
 clock is turned."""
 _LAST_TURNS: Final = 600
-"""Seconds that a server which is being stopped is given, one by one, by the test's clock: nothing real."""
+"""Seconds that a server which is being stopped is given, one by one, by the test's clock."""
+_PATIENCE: Final = 50
+"""Real milliseconds that it is given before each of them: a disk ends its work without the clock."""
 
 
 @cache
@@ -144,11 +146,12 @@ class RunningServer:
         """
         lines, self._lines = self._lines, []
         stopped = ensureDeferred(self.service.stop())
-        for _ in range(_LAST_TURNS):
-            if stopped.called:
-                break
-            await self.breathe()
-            self.clock.turn(1)
+        waited = 0
+        while not stopped.called and waited < _LAST_TURNS * _PATIENCE:
+            await self._pause(0.001 if waited else 0)
+            waited += 1
+            if waited % _PATIENCE == 0 and not stopped.called:
+                self.clock.turn(1)
         await stopped
         for line in lines:
             if isinstance(line, WireClient):
@@ -162,9 +165,12 @@ class RunningServer:
     async def breathe(self) -> None:
         """Let the reactor do what is to be done now: bytes arrive, commits end. No time passes."""
         for _ in range(3):
-            turned: Deferred[None] = Deferred()
-            self.reactor.callLater(0, turned.callback, None)
-            await turned
+            await self._pause(0)
+
+    async def _pause(self, seconds: float) -> None:
+        over: Deferred[None] = Deferred()
+        self.reactor.callLater(seconds, over.callback, None)
+        await over
 
     async def exchanged(self) -> None:
         """Wait until every exchange that a client began has ended, whether or not anybody wants its answer.

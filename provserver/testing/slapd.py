@@ -161,6 +161,8 @@ class SlapdServer:
         self._log_level = log_level
         self._temporary = tempfile.TemporaryDirectory(prefix="slapd-", dir=parent_directory)
         self.directory = Path(self._temporary.name)
+        # Apart, and where the system's temporary files are: the path of a socket has room for 107 bytes only.
+        self._socket_directory = tempfile.TemporaryDirectory(prefix="slapd-")
         self.certificates = certificates or make_certificates(self.directory)
         self._program: SlapdProgram | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -225,6 +227,7 @@ class SlapdServer:
         """Kill the server and remove its directory. Harmless when done already."""
         self.kill()
         self._temporary.cleanup()
+        self._socket_directory.cleanup()
 
     def __enter__(self) -> Self:
         try:
@@ -300,7 +303,7 @@ class SlapdServer:
 
     @property
     def _socket(self) -> Path:
-        return self.directory / "ldapi"
+        return Path(self._socket_directory.name) / "ldapi"
 
     @property
     def _log_file(self) -> Path:

@@ -107,7 +107,7 @@ async def names(
     found = []
     top = DN.parse(base) if isinstance(base, str) else base
     async for batch in store.search(top, scope, wanted, limits):
-        assert 0 < len(batch) <= limits.batch
+        assert len(batch) <= limits.batch
         found.extend([entry.dn.text for entry in batch])
     return found
 

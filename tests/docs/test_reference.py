@@ -25,10 +25,8 @@ from provserver.settings import Settings, describe
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 PROSE = [page for page in PAGES if page.parent.name not in {"reference", "decisions"}]
-UNREAD_SETTINGS = {"storage.engine", "passwords.bind_memory", "delivery.attempt_time"}
-"""The first has one value only. The others are announced, but nothing obeys them yet: one that is obeyed is
-to be taken off this list.
-"""
+UNREAD_SETTINGS = {"storage.engine"}
+"""It has one value only."""
 
 
 def page(name: str) -> str:
