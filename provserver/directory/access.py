@@ -48,7 +48,10 @@ def may_read(identity: Identity, dn: DN) -> bool:
     if role is Role.DOMAIN_ADMINISTRATOR:
         return True
     if role is Role.PASSWORD_ADMINISTRATOR:
-        return dn == identity.dn or any(dn.is_within(top) or top.is_within(dn) for top in identity.scope)
+        for top in identity.scope:
+            if dn.is_within(top) or top.is_within(dn):
+                return True
+        return dn == identity.dn
     return role is Role.USER and dn == identity.dn
 
 
@@ -68,9 +71,7 @@ def may_synchronise(identity: Identity, account: DN) -> bool:
     """Whether the agent triggers (test and sync) may be set on this account."""
     if identity.role is Role.DOMAIN_ADMINISTRATOR:
         return True
-    return identity.role is Role.PASSWORD_ADMINISTRATOR and any(
-        account.is_within(top) for top in identity.scope
-    )
+    return identity.role is Role.PASSWORD_ADMINISTRATOR and any(map(account.is_within, identity.scope))
 
 
 def may_change_password(identity: Identity, user: DN) -> bool:

@@ -90,6 +90,8 @@ class History:
 
         0 means that this limit is not used; both 0, that nothing is remembered.
         """
+        if not days and len(self.remembered) <= count <= LONGEST:
+            return self
         oldest = at - days * _DAY
         kept = tuple(
             one

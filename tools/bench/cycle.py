@@ -82,8 +82,12 @@ class Bench:
         path.unlink()
 
     def warm_up(self, side: Side) -> None:
-        """A second of load that nobody counts: caches, compiled queries, a grown database file."""
-        self._load(side, 16, min(1.0, self.options.seconds))
+        """A cycle for every user that nobody counts: what is measured is a server that has been running for a while."""
+        path = self.directory / "warm.cycles"
+        cycles = (side.cycle(user, self.passwords.fresh()) for user in range(self.options.users))
+        write_cycles(path, side.bind, side.steps, cycles)
+        generator.run(self.program, path, side.port, 16, 0)
+        path.unlink()
         machine.wait_until_idle(side.pids())
 
     def measure(self, side: Side, connections: int) -> Measurement:
