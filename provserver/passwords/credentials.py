@@ -88,10 +88,9 @@ def changed_attributes(
     """The credential attributes after a change to `derived`."""
     history = credentials.history
     if rules.history_count or rules.history_days:
-        # A password that an exchange set is the newest remembered one; others (loaded, set while there was
-        # no history) are remembered as they go.
-        newest = history.remembered[0].at if history.remembered else None
-        known = credentials.changed is not None and newest == int(credentials.changed)
+        # A password that an exchange set while there was a history is remembered already; others (loaded, or
+        # set while there was none) are remembered as they go.
+        known = credentials.change and history.remembered
         outgoing = None if known else credentials.current
         remembered = history.with_new(
             derived, at, rules.history_count, rules.history_days, outgoing=outgoing

@@ -42,7 +42,7 @@ _CHECKPOINT_AFTER: Final = 8_000
 they are copied more often than needed (measured: 1,000 pages +2 us a cycle, 16,000 pages +5 us)."""
 _ENOUGH: Final = 48
 """Clients that wait: then the batch is not left to grow further."""
-_MOST_LOOKS: Final = 6
+_MOST_LOOKS: Final = 4
 """Turns of the reactor that it may grow; each is a fraction of a millisecond."""
 _PATIENCE: Final = 0.005
 """Seconds that a settlement waits for a commit to share its fsync with."""
@@ -105,8 +105,8 @@ class Writer:
         self._patient_turn: Any = None
         self._eager = 0
         """Works among those gathered that a client waits for."""
-        self._seen = self._looks = 0
-        """How many of them the last look found, and how often the batch was left to grow."""
+        self._looks = 0
+        """How often the batch was left to grow."""
         self._busy = False
         self._delivering = False
         """Results are being handed out; what waited for them may ask for anything meanwhile, closing
@@ -192,14 +192,13 @@ class Writer:
             self._flush()
 
     def _look(self) -> None:
-        """Commit when a turn of the reactor brings no more.
+        """Commit, after a few turns of the reactor when more than one client waits.
 
         Each turn brings what other clients sent meanwhile, and a commit costs nearly the same for one as
         for many. A client that is alone never waits.
         """
         self._turn = None
-        if self._seen < self._eager and 1 < self._eager < _ENOUGH and self._looks < _MOST_LOOKS:
-            self._seen = self._eager
+        if 1 < self._eager < _ENOUGH and self._looks < _MOST_LOOKS:
             self._looks += 1
             self._turn = self._reactor.callLater(0, self._look)
         else:
@@ -207,7 +206,7 @@ class Writer:
 
     def _flush(self) -> None:
         self._turn = None
-        self._seen = self._looks = 0
+        self._looks = 0
         if self._busy or self._delivering:
             return
         works = self._gathered

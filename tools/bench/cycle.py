@@ -82,7 +82,7 @@ class Bench:
         path.unlink()
 
     def warm_up(self, side: Side) -> None:
-        """A cycle for every user that nobody counts: what is measured is a server that has been running for a while."""
+        """A cycle for every user that nobody counts: measured is a server that has run for a while."""
         path = self.directory / "warm.cycles"
         cycles = (side.cycle(user, self.passwords.fresh()) for user in range(self.options.users))
         write_cycles(path, side.bind, side.steps, cycles)
