@@ -1,8 +1,7 @@
 """The one place where everything is put together.
 
-`Foundation` is what offline commands need too: store, schema, the rooms that edit the tree.
-`ProvisioningServer` adds what serves: exchange, couriers, listeners. Only `cli` and `testing` import this
-module.
+`foundation` lays what offline commands need too; here comes what serves: exchange, couriers, listeners. Only
+`cli` and `testing` import this module.
 """
 
 from __future__ import annotations
@@ -12,11 +11,7 @@ import dataclasses
 import itertools
 import os
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +23,6 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.python.threadpool import ThreadPool
 
 from provserver.connectors.contract import Account, Connector, ConnectorKind, Fold, keep_as_is
 from provserver.connectors.emulated import EmulatedEndpoints
@@ -38,78 +32,27 @@ from provserver.delivery.plan import account_for_connector
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
-from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
-from provserver.imps.inclusions import Inclusions
-from provserver.imps.parameters import Parameters
-from provserver.imps.views import Views
+from provserver.foundation import Foundation, generalized_time, lay_foundation
+from provserver.imps.endpoints import Endpoint, leaf_value
 from provserver.journal.etatrans import Etatrans
 from provserver.journal.files import LogFile, etatrans_name
 from provserver.ldap.limits import Limits
 from provserver.ldap.server import LdapServerFactory
 from provserver.operations.chain import Chain
 from provserver.operations.context import House, SearchBounds
-from provserver.operations.edits import Rooms
 from provserver.operations.lasting import Lasting
 from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
-from provserver.passwords.credentials import loading
-from provserver.passwords.exchange import Exchange, ExchangeSettings, row_of
+from provserver.passwords.committing import Commits, ExchangeSettings, row_of
+from provserver.passwords.exchange import Exchange
 from provserver.passwords.gates import Gates
-from provserver.passwords.hashing import Hasher, hashing_pool
-from provserver.passwords.policy import Policy
-from provserver.passwords.profile import ProfileRules
+from provserver.passwords.hashing import hashing_pool
 from provserver.passwords.rate import TestRate
 from provserver.passwords.verdicts import Verdicts
 from provserver.settings import Settings
 from provserver.storage.contract import Delivery, Put, Store
-from provserver.storage.sqlite import SqliteStore
 from provserver.vault.keyring import KeyRing
-from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
-
-
-@cache
-def shipped_schema_texts() -> tuple[tuple[str, str], ...]:
-    """The schema files that come with us: (name, text), in the order of their names."""
-    folder = files("provserver.schema")
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".schema"))
-    return tuple((name, (folder / name).read_text("utf-8")) for name in names)
-
-
-@cache
-def _shipped_schema() -> Schema:
-    return Schema.parse(shipped_schema_texts())
-
-
-def load_schema(site_files: Sequence[Path] = ()) -> Schema:
-    """Our schema and the site's additions. SchemaError names file and line; OSError."""
-    if not site_files:
-        return _shipped_schema()
-    site = [(str(path), path.read_text("utf-8")) for path in site_files]
-    return Schema.parse([*shipped_schema_texts(), *site])
-
-
-async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
-    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError,
-    FileExistsError."""
-    if create:
-        return await SqliteStore.create(path, schema, reactor=reactor)
-    return await SqliteStore.open(path, schema, reactor=reactor)
-
-
-async def memory_store(schema: Schema, reactor: Any) -> Store:
-    """A store that is gone when it is closed, for tests."""
-    return await SqliteStore.in_memory(schema, reactor=reactor)
-
-
-def generalized_time(at: float) -> str:
-    """Wall-clock seconds as `YYYYMMDDHHMMSSZ` (RFC 4517 3.3.13)."""
-    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at))
-
-
-def new_uuid() -> str:
-    """A name for an entry (eTID)."""
-    return str(uuid.uuid4())
 
 
 def names(random: Callable[[int], bytes]) -> Callable[[], str]:
@@ -117,74 +60,6 @@ def names(random: Callable[[int], bytes]) -> Callable[[], str]:
     different, not to be guessed at."""
     prefix, count = random(12).hex(), itertools.count(1)
     return lambda: f"{prefix}-{next(count):x}"
-
-
-@dataclass(frozen=True)
-class Foundation:
-    """What every command stands on, server running or not."""
-
-    settings: Settings
-    keys: KeyRing
-    schema: Schema
-    store: Store
-    views: Views
-    parameters: Parameters
-    inclusions: Inclusions
-    endpoints: Endpoints
-    hasher: Hasher
-    policy: Policy
-    seal: Seal
-    rooms: Rooms
-    wall: Callable[[], float]
-
-
-def lay_foundation(
-    settings: Settings,
-    keys: KeyRing,
-    schema: Schema,
-    store: Store,
-    *,
-    wall: Callable[[], float] = time.time,
-    pool: ThreadPool | None = None,
-    reactor: Any = None,
-) -> Foundation:
-    """Put the offline rooms together. Without `pool`, passwords are hashed where they are."""
-    views = Views(settings.server.domain)
-    inclusions = Inclusions(store, views.domain)
-    hasher = Hasher(settings.passwords, pool, reactor, waiting_limit=settings.passwords.hashing_queue)
-    seal = Seal(keys)
-    policy = Policy(store, views.domain, hasher)
-
-    async def rules() -> ProfileRules:
-        return (await policy.current()).rules
-
-    rooms = Rooms(
-        store=store,
-        schema=schema,
-        views=views,
-        inclusions=inclusions,
-        seal=seal,
-        keys=keys,
-        new_password=loading(hasher, rules),
-        new_id=lambda: EntryId(new_uuid()),
-        wall=wall,
-        stamp=generalized_time,
-    )
-    return Foundation(
-        settings=settings,
-        keys=keys,
-        schema=schema,
-        store=store,
-        views=views,
-        parameters=Parameters(store, views.domain),
-        inclusions=inclusions,
-        endpoints=Endpoints(store, views.domain),
-        hasher=hasher,
-        policy=policy,
-        seal=seal,
-        rooms=rooms,
-        wall=wall,
-    )
 
 
 class EndpointFacts:
@@ -401,29 +276,38 @@ class ProvisioningServer(MultiService):
     def _exchange(self, foundation: Foundation, facts: EndpointFacts) -> Exchange:
         passwords = self.settings.passwords
         store, domain = foundation.store, foundation.views.domain
+        settings = ExchangeSettings(
+            propagation_wait=passwords.propagation_wait,
+            partial_failure_result=passwords.partial_failure_result,
+            echo_memory=passwords.echo_memory,
+            outbox_limit=self.settings.delivery.outbox_limit,
+        )
         return Exchange(
             store=store,
             gates=Gates(store, domain, foundation.inclusions, foundation.endpoints, foundation.parameters),
-            inclusions=foundation.inclusions,
-            endpoints=foundation.endpoints,
             parameters=foundation.parameters,
             policy=foundation.policy,
             hasher=foundation.hasher,
             verdicts=Verdicts(self._clock.seconds, os.urandom(32), passwords.verdict_memory),
             rate=TestRate(self._clock.seconds, passwords.tests_per_minute),
             ring=self._keys,
-            seal=foundation.seal,
-            courier=self.couriers,
             fold_of=facts.fold_of,
-            new_id=names(os.urandom),
             wall=self._wall,
-            settings=ExchangeSettings(
-                propagation_wait=passwords.propagation_wait,
-                partial_failure_result=passwords.partial_failure_result,
-                echo_memory=passwords.echo_memory,
-                outbox_limit=self.settings.delivery.outbox_limit,
+            settings=settings,
+            commits=Commits(
+                store=store,
+                inclusions=foundation.inclusions,
+                endpoints=foundation.endpoints,
+                parameters=foundation.parameters,
+                ring=self._keys,
+                seal=foundation.seal,
+                courier=self.couriers,
+                fold_of=facts.fold_of,
+                new_id=names(os.urandom),
+                wall=self._wall,
+                settings=settings,
+                include=self._inclusion,
             ),
-            include=self._inclusion,
         )
 
     async def _held(self, account: Entry, secret: Secret) -> bool | None:

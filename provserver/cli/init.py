@@ -17,10 +17,10 @@ from provserver.cli.offline import foundation_of
 from provserver.cli.passwords import ask_password, generated_password, read_password
 from provserver.cli.running import run_until_done
 from provserver.directory.names import DN
+from provserver.foundation import Foundation
 from provserver.imps.users import global_user_dn
 from provserver.imps.views import domain_dn
 from provserver.operations.edits import Edits
-from provserver.service import Foundation
 from provserver.vault.secret import Secret
 
 HELP = "make an instance: settings, keys, certificates, store, base tree, administrator"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from provserver.cli.failure import CommandFailed
 from provserver.directory.ldif import LdifError, read_ldif
+from provserver.foundation import Foundation
 from provserver.ldap.results import Refusal
 from provserver.operations.edits import Edits
 from provserver.operations.loading import apply
-from provserver.service import Foundation
 
 
 class LoadFailed(CommandFailed):

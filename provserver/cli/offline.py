@@ -12,7 +12,7 @@ from typing import Any
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import Instance
 from provserver.directory.schema import Schema, SchemaError
-from provserver.service import Foundation, lay_foundation, load_schema, open_store
+from provserver.foundation import Foundation, lay_foundation, load_schema, open_store
 from provserver.storage.contract import Store, StoreLocked
 from provserver.storage.database import StoreUnusable
 

@@ -58,6 +58,6 @@ class Selection:
         found = []
         if everything or "entrydn" in self._keys:
             found.append(Attribute("entryDN", (Views.render(entry.dn, view).encode(),)))
-        if everything or "subschemasubentry" in self._keys:
+        if "subschemasubentry" not in entry.attributes and (everything or "subschemasubentry" in self._keys):
             found.append(Attribute("subschemaSubentry", (b"cn=Subschema",)))
         return found

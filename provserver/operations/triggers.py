@@ -15,7 +15,7 @@ from provserver.imps.messages import Message
 from provserver.ldap.messages import Change, ChangeKind, ModifyRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.context import House, Line, demand_confidentiality
-from provserver.passwords.exchange import Answer, Caller
+from provserver.passwords.committing import Answer, Caller
 from provserver.vault.secret import Secret
 
 TEST: Final = "test"

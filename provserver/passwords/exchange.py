@@ -7,28 +7,24 @@ facts/imps.md, design "The exchange".
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from provserver.connectors.contract import Fold, PasswordOption
-from provserver.delivery.parcels import FirstAttempts, InHand
-from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
-from provserver.directory.access import Identity
-from provserver.directory.entries import Attribute, Entry, EntryId
+from provserver.delivery.parcels import FirstAttempts
+from provserver.directory.entries import Entry
 from provserver.directory.names import DN
-from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
-from provserver.imps.inclusions import Inclusions
-from provserver.imps.messages import Message, Reason, counts
+from provserver.imps.endpoints import Endpoint, leaf_value
+from provserver.imps.messages import Message, Reason
 from provserver.imps.parameters import (
     AGENT_RESPONSE_THRESHOLD,
-    PROPAGATION_WAIT,
-    UPDATE_ONLY_GLOBAL_USER,
     Parameters,
 )
 from provserver.imps.users import is_global_user
 from provserver.journal.events import Event, event
 from provserver.ldap.results import Refusal, ResultCode
-from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
+from provserver.passwords.committing import Answer, Caller, Change, Commits, ExchangeSettings, fields_of
+from provserver.passwords.credentials import Credentials
 from provserver.passwords.gates import Closed, Gates, Owner, Subject
 from provserver.passwords.guard import Verdict, judge
 from provserver.passwords.hashing import Hasher, HashingBusy
@@ -38,20 +34,11 @@ from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
 from provserver.passwords.schemes import Derived
 from provserver.passwords.verdicts import Passed, Verdicts
-from provserver.records import record
 from provserver.storage.contract import (
-    ChangeId,
-    Commit,
     Conflict,
-    Delivery,
-    DeliveryId,
-    DeliveryState,
-    NewDelivery,
-    Put,
     Store,
 )
 from provserver.vault.keyring import KeyRing, Purpose
-from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
 T = TypeVar("T")
@@ -63,107 +50,35 @@ _TESTS_LEAVE: Final = 0.9
 """The part of a full outbox at which tests are refused already: syncs come first."""
 
 
-@record
-class Caller:
-    """Who asks, and from where: a different administrator per domain controller tells them apart (seed
-    000)."""
-
-    identity: Identity
-    peer: str
-
-    @property
-    def key(self) -> str:
-        return self.identity.dn.key if self.identity.dn is not None else ""
-
-
-@record
-class Answer:
-    """What the caller is told."""
-
-    code: ResultCode
-    text: str
-
-
-class Courier(Protocol):
-    """Who takes deliveries that were claimed in the exchange's own commit."""
-
-    def hand_over(
-        self,
-        deliveries: Sequence[Delivery],
-        cancelled: Sequence[Delivery] = (),
-        *,
-        newest: tuple[EntryId, ChangeId] | None = None,
-        known: Mapping[DeliveryId, InHand] | None = None,
-    ) -> FirstAttempts:
-        """Start the deliveries right after their commit; the counts go on changing as attempts end."""
-
-    async def first_attempts(self, attempts: FirstAttempts, wait: float) -> None:
-        """Return when nothing is pending any more, or after `wait` seconds."""
-
-
-@record
-class ExchangeSettings:
-    propagation_wait: float
-    partial_failure_result: int
-    echo_memory: float
-    outbox_limit: int
-
-
-@record
-class _Change:
-    """A password that has passed, ready to be committed."""
-
-    user: Entry
-    credentials: Credentials
-    secret: Secret
-    derived: Derived
-    policy: CurrentPolicy
-    repeated: bool
-    """It is the user's current password already: only accounts not known to hold it are served."""
-    options: int = 0
-    """PasswordOption flags of its deliveries: none for an agent's report."""
-
-
 class Exchange:
     def __init__(
         self,
         *,
         store: Store,
         gates: Gates,
-        inclusions: Inclusions,
-        endpoints: Endpoints,
         parameters: Parameters,
         policy: Policy,
         hasher: Hasher,
         verdicts: Verdicts,
         rate: TestRate,
         ring: KeyRing,
-        seal: Seal,
-        courier: Courier,
         fold_of: Callable[[Endpoint], Fold],
-        new_id: Callable[[], str],
         wall: Callable[[], float],
         settings: ExchangeSettings,
-        include: Callable[[Entry, Entry], Put],
+        commits: Commits,
     ) -> None:
         self._store = store
         self._gates = gates
-        self._inclusions = inclusions
-        self._endpoints = endpoints
         self._parameters = parameters
         self._policy = policy
         self._hasher = hasher
         self._verdicts = verdicts
         self._rate = rate
         self._ring = ring
-        self._mark = ring.mac(Purpose.MARK)
-        self._seal = seal
-        self._courier = courier
         self._fold_of = fold_of
-        self._new_id = new_id
         self._wall = wall
         self._settings = settings
-        self._include = include
+        self._commits = commits
         self._queues = UserQueues()
 
     # -- an agent asks
@@ -202,7 +117,7 @@ class Exchange:
             raise self._refused(Message.SYNC_REFUSED, Event.SYNC_REFUSED, caller, subject, closed) from None
         if attempts is None:
             return Answer(ResultCode.SUCCESS, Message.ECHO_RECOGNISED.say(account=subject.name))
-        return await self._told(owner.user, attempts)
+        return await self._commits.told(owner.user, attempts)
 
     async def _sync_once(
         self, caller: Caller, subject: Subject, secret: Secret, known: Owner | None
@@ -213,7 +128,7 @@ class Exchange:
             self._note(Event.ECHO, f"Echo of {subject.name} recognised", caller, subject)
             return None
         change = await self._passed(caller, subject, owner.user, secret, test=False)
-        return await self._committed(caller, change, subject, owner, propagate=True)
+        return await self._commits.committed(caller, change, subject, owner, propagate=True)
 
     # -- a user, or an administrator
 
@@ -244,7 +159,7 @@ class Exchange:
             raise Refusal(code, text) from None
         if not propagate:
             return Answer(ResultCode.SUCCESS, Message.USER_UPDATED.say(user=leaf_value(dn)))
-        return await self._told(user, attempts)
+        return await self._commits.told(user, attempts)
 
     async def _change_once(
         self, caller: Caller, dn: DN, secret: Secret, *, old: Secret | None, own: bool, propagate: bool
@@ -264,8 +179,8 @@ class Exchange:
         if found:
             raise _Weak(found)
         options = _OWN_CHANGE if own else _RESET
-        change = _Change(user, credentials, secret, derived, policy, repeated, options)
-        return await self._committed(caller, change, None, Owner(user), propagate=propagate)
+        change = Change(user, credentials, secret, derived, policy, repeated, options)
+        return await self._commits.committed(caller, change, None, Owner(user), propagate=propagate)
 
     # -- the steps
 
@@ -292,7 +207,7 @@ class Exchange:
 
     async def _passed(
         self, caller: Caller, subject: Subject, user: Entry, secret: Secret, *, test: bool
-    ) -> _Change:
+    ) -> Change:
         """Step 4: the password derived and judged, or remembered from the test just before. Closed."""
         policy = await self._current_policy()
         key = self._verdicts.key(caller.key, subject.account.id, user, policy.version, secret)
@@ -301,7 +216,7 @@ class Exchange:
             passed = await self._judged(policy, subject, user, secret, test=test)
             if test:
                 self._verdicts.remember(key, passed)
-        return _Change(user, passed.credentials, secret, passed.derived, policy, passed.repeated)
+        return Change(user, passed.credentials, secret, passed.derived, policy, passed.repeated)
 
     async def _judged(
         self, policy: CurrentPolicy, subject: Subject, user: Entry, secret: Secret, *, test: bool
@@ -311,122 +226,13 @@ class Exchange:
         repeated = await self._is_current(credentials, secret, derived)
         # A sync of the current password is success. A test of it is judged by history, except on an account
         # that we sent it to.
-        if not repeated or (test and not await self._holds(subject.account, credentials)):
+        if not repeated or (test and not await self._commits.holds(subject.account, credentials)):
             found = await self._policy.judge(
                 policy.rules, credentials, secret, derived, at=self._wall(), history=True, interval=False
             )
             if found:
                 raise _Weak(found)
         return Passed(derived, credentials, repeated)
-
-    async def _committed(
-        self, caller: Caller, change: _Change, subject: Subject | None, owner: Owner, *, propagate: bool
-    ) -> tuple[FirstAttempts, int]:
-        """Steps 6 and 7: plan, one commit, couriers. Returns the attempts and how many accounts are left
-        unchanged.
-        """
-        at = self._wall()
-        user = change.user
-        known_change = change.credentials.change if change.repeated else ""
-        change_id = ChangeId(known_change or self._new_id())
-        planned = await self._planned(change, subject) if propagate else []
-        deliveries: list[NewDelivery] = []
-        known: dict[DeliveryId, InHand] = {}
-        for line in planned:
-            if line.disposition is Disposition.DELIVER and line.endpoint is not None:
-                delivery = self._new_delivery(line.account, line.endpoint, change, change_id)
-                deliveries.append(delivery)
-                known[delivery.id] = line.endpoint, account_for_connector(line.account), change.secret
-        writes: list[Put] = []
-        attributes = self._new_attributes(change, change_id, at)
-        if attributes:
-            written = {**user.attributes, **attributes}
-            writes.append(Put(Entry(user.id, user.dn, written, user.version), user.version))
-        if owner.correlate and subject is not None:
-            writes.append(self._include(user, subject.account))
-        left_out = sum(
-            line.disposition not in (Disposition.DELIVER, Disposition.ORIGINATING) for line in planned
-        )
-        kind = Event.SYNC_ACCEPTED if subject is not None else Event.USER_CHANGED
-        fields = self._fields(caller, subject, user)
-        fields["change"] = change_id
-        fields["deliveries"] = str(len(deliveries))
-        commit = Commit(
-            at=at,
-            by=str(caller.identity.dn),
-            writes=tuple(writes),
-            reads=() if attributes else ((user.id, user.version),),
-            deliveries=tuple(deliveries),
-            # What waits of this very password would be lost by a repeat that goes to nobody.
-            cancel_for=(user.id,) if propagate or not change.repeated else (),
-            journal=(event(at, kind, f"Password of Global User '{leaf_value(user.dn)}' changed", fields),),
-        )
-        committed = await self._store.commit(commit)
-        attempts = self._courier.hand_over(
-            [_in_flight(delivery, at) for delivery in deliveries],
-            committed.cancelled,
-            newest=(user.id, change_id),
-            known=known,
-        )
-        return attempts, left_out
-
-    def _new_attributes(self, change: _Change, change_id: ChangeId, at: float) -> Attributes:
-        """What changes on the global user; nothing when it has this password already, by a change that has
-        an id.
-        """
-        if not change.repeated:
-            return changed_attributes(change.credentials, change.derived, at, change_id, change.policy.rules)
-        if change.credentials.change:
-            return {}
-        return {CHANGE.lower(): Attribute(CHANGE, (change_id.encode(),))}
-
-    async def _planned(self, change: _Change, subject: Subject | None) -> list[PlannedAccount]:
-        async def holds(account: Entry) -> bool:
-            return await self._holds(account, change.credentials)
-
-        return await plan(
-            await self._inclusions.accounts(change.user),
-            self._endpoints,
-            originating=subject.account.id if subject is not None else None,
-            # It is about what agents report (seed 000), not about resets.
-            only_global_user=subject is not None and await self._parameters.get(UPDATE_ONLY_GLOBAL_USER),
-            holds=holds if change.repeated else None,
-        )
-
-    def _new_delivery(
-        self, account: Entry, endpoint: Endpoint, change: _Change, change_id: ChangeId
-    ) -> NewDelivery:
-        delivery = DeliveryId(self._new_id())
-        folded = self._fold_of(endpoint)(change.secret.reveal())
-        return NewDelivery(
-            id=delivery,
-            change=change_id,
-            user=change.user.id,
-            account=account.id,
-            endpoint=endpoint.id,
-            sealed=self._seal.seal(change.secret, row_of(delivery, account.id)),
-            mark=self._mark(account.id.encode(), b"\0", folded),
-            options=change.options,
-            claimed=True,
-        )
-
-    async def _told(self, user: Entry, outcome: tuple[FirstAttempts, int] | None) -> Answer:
-        """The answer after the first attempts, or after Propagation Wait."""
-        attempts, left_out = outcome if outcome is not None else (FirstAttempts(), 0)
-        if attempts.pending:
-            wait = await self._parameters.get(PROPAGATION_WAIT)
-            if wait is None:
-                wait = self._settings.propagation_wait
-            if wait:
-                await self._courier.first_attempts(attempts, wait)
-        summary = counts(attempts.updated, left_out, attempts.failed, attempts.pending)
-        name = leaf_value(user.dn)
-        if not attempts.failed:
-            return Answer(ResultCode.SUCCESS, Message.PASSWORDS_UPDATED.say(user=name, counts=summary))
-        # After the commit a refusal would make the agent veto locally what all others already have: so 0,
-        # unless the setting asks for IMPS's answer.
-        code = ResultCode(self._settings.partial_failure_result)
-        return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
 
     async def _retried(self, once: Callable[[bool], Awaitable[T]]) -> T:
         """The exchange on what is there now, again when a writer outside this user's queue was faster."""
@@ -462,16 +268,6 @@ class Exchange:
         except ProfileError as error:
             raise Refusal(ResultCode.UNAVAILABLE, f"the Password Profile makes no sense: {error}") from None
 
-    async def _holds(self, account: Entry, credentials: Credentials) -> bool:
-        """Whether an account is known to have the user's current password, because we delivered it."""
-        status = await self._store.status(account.id)
-        return (
-            status is not None
-            and bool(credentials.change)
-            and status.change == credentials.change
-            and status.state in (DeliveryState.UPDATED, DeliveryState.UNVERIFIED)
-        )
-
     async def _demand_room(self, part: float) -> None:
         if await self._store.outbox_size() >= self._settings.outbox_limit * part:
             raise Refusal(ResultCode.BUSY, Message.OUTBOX_FULL.say())
@@ -487,15 +283,7 @@ class Exchange:
         return Refusal(code, text)
 
     def _note(self, kind: Event, text: str, caller: Caller, subject: Subject | None = None) -> None:
-        self._store.note(event(self._wall(), kind, text, self._fields(caller, subject, None)))
-
-    def _fields(self, caller: Caller, subject: Subject | None, user: Entry | None) -> dict[str, str]:
-        fields = {"by": str(caller.identity.dn), "peer": caller.peer}
-        if subject is not None:
-            fields["account"] = str(subject.account.dn)
-        if user is not None:
-            fields["user"] = str(user.dn)
-        return fields
+        self._store.note(event(self._wall(), kind, text, fields_of(caller, subject, None)))
 
 
 class _Weak(Closed):
@@ -506,28 +294,3 @@ class _Weak(Closed):
     def __init__(self, found: tuple[PolicyRefusal, ...]) -> None:
         super().__init__("; ".join(refusal.text for refusal in found))
         self.found = found
-
-
-def row_of(delivery: DeliveryId, account: EntryId) -> bytes:
-    """What a sealed password is bound to: it opens in no other row and for no other account."""
-    return f"{delivery} {account}".encode()
-
-
-def _in_flight(new: NewDelivery, at: float) -> Delivery:
-    """The row as the commit wrote it."""
-    return Delivery(
-        id=new.id,
-        change=new.change,
-        user=new.user,
-        account=new.account,
-        endpoint=new.endpoint,
-        sealed=new.sealed,
-        mark=new.mark,
-        options=new.options,
-        state=DeliveryState.CLAIMED,
-        attempts=0,
-        created=at,
-        due=at,
-        event=0,
-        text="",
-    )

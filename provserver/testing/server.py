@@ -29,19 +29,12 @@ from provserver.cli.loading import load_stream
 from provserver.connectors.emulated import EmulatedEndpoint
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
+from provserver.foundation import Foundation, lay_foundation, load_schema, memory_store, open_store
 from provserver.imps.parameters import Parameter
 from provserver.ldap.client import LdapClient, Trust
 from provserver.operations.edits import Edits
 from provserver.passwords.credentials import HASH
-from provserver.service import (
-    Foundation,
-    ProvisioningServer,
-    lay_foundation,
-    load_schema,
-    memory_store,
-    open_store,
-    tls_options,
-)
+from provserver.service import ProvisioningServer, tls_options
 from provserver.settings import Settings
 from provserver.storage.contract import JournalEvent, Store
 from provserver.testing.clock import TurnedClock

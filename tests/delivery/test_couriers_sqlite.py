@@ -12,7 +12,7 @@ from delivery_house import START, House
 from provserver.connectors.contract import PasswordPolicyViolation
 from provserver.directory.entries import EntryId
 from provserver.directory.schema import Schema
-from provserver.service import load_schema
+from provserver.foundation import load_schema
 from provserver.storage.contract import (
     ChangeId,
     Commit,

@@ -17,9 +17,9 @@ from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.events import MEANINGS
 from provserver.directory.ldif import read_ldif
+from provserver.foundation import load_schema
 from provserver.imps.messages import Message, Reason
 from provserver.journal.events import Event
-from provserver.service import load_schema
 from provserver.settings import Settings, describe
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -1,0 +1,147 @@
+"""What every command stands on, server running or not: schema, store, and the rooms that edit the tree.
+tree.
+
+Only `service`, `cli` and `testing` import this module.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from twisted.python.threadpool import ThreadPool
+
+from provserver.directory.entries import EntryId
+from provserver.directory.schema import Schema
+from provserver.imps.endpoints import Endpoints
+from provserver.imps.inclusions import Inclusions
+from provserver.imps.parameters import Parameters
+from provserver.imps.views import Views
+from provserver.operations.edits import Rooms
+from provserver.passwords.credentials import loading
+from provserver.passwords.hashing import Hasher
+from provserver.passwords.policy import Policy
+from provserver.passwords.profile import ProfileRules
+from provserver.settings import Settings
+from provserver.storage.contract import Store
+from provserver.storage.sqlite import SqliteStore
+from provserver.vault.keyring import KeyRing
+from provserver.vault.sealing import Seal
+
+
+@cache
+def shipped_schema_texts() -> tuple[tuple[str, str], ...]:
+    """The schema files that come with us: (name, text), in the order of their names."""
+    folder = files("provserver.schema")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".schema"))
+    return tuple((name, (folder / name).read_text("utf-8")) for name in names)
+
+
+@cache
+def _shipped_schema() -> Schema:
+    return Schema.parse(shipped_schema_texts())
+
+
+def load_schema(site_files: Sequence[Path] = ()) -> Schema:
+    """Our schema and the site's additions. SchemaError names file and line; OSError."""
+    if not site_files:
+        return _shipped_schema()
+    site = [(str(path), path.read_text("utf-8")) for path in site_files]
+    return Schema.parse([*shipped_schema_texts(), *site])
+
+
+async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
+    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError,
+    FileExistsError."""
+    if create:
+        return await SqliteStore.create(path, schema, reactor=reactor)
+    return await SqliteStore.open(path, schema, reactor=reactor)
+
+
+async def memory_store(schema: Schema, reactor: Any) -> Store:
+    """A store that is gone when it is closed, for tests."""
+    return await SqliteStore.in_memory(schema, reactor=reactor)
+
+
+def generalized_time(at: float) -> str:
+    """Wall-clock seconds as `YYYYMMDDHHMMSSZ` (RFC 4517 3.3.13)."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at))
+
+
+def new_uuid() -> str:
+    """A name for an entry (eTID)."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What every command stands on, server running or not."""
+
+    settings: Settings
+    keys: KeyRing
+    schema: Schema
+    store: Store
+    views: Views
+    parameters: Parameters
+    inclusions: Inclusions
+    endpoints: Endpoints
+    hasher: Hasher
+    policy: Policy
+    seal: Seal
+    rooms: Rooms
+    wall: Callable[[], float]
+
+
+def lay_foundation(
+    settings: Settings,
+    keys: KeyRing,
+    schema: Schema,
+    store: Store,
+    *,
+    wall: Callable[[], float] = time.time,
+    pool: ThreadPool | None = None,
+    reactor: Any = None,
+) -> Foundation:
+    """Put the offline rooms together. Without `pool`, passwords are hashed where they are."""
+    views = Views(settings.server.domain)
+    inclusions = Inclusions(store, views.domain)
+    hasher = Hasher(settings.passwords, pool, reactor, waiting_limit=settings.passwords.hashing_queue)
+    seal = Seal(keys)
+    policy = Policy(store, views.domain, hasher)
+
+    async def rules() -> ProfileRules:
+        return (await policy.current()).rules
+
+    rooms = Rooms(
+        store=store,
+        schema=schema,
+        views=views,
+        inclusions=inclusions,
+        seal=seal,
+        keys=keys,
+        new_password=loading(hasher, rules),
+        new_id=lambda: EntryId(new_uuid()),
+        wall=wall,
+        stamp=generalized_time,
+    )
+    return Foundation(
+        settings=settings,
+        keys=keys,
+        schema=schema,
+        store=store,
+        views=views,
+        parameters=Parameters(store, views.domain),
+        inclusions=inclusions,
+        endpoints=Endpoints(store, views.domain),
+        hasher=hasher,
+        policy=policy,
+        seal=seal,
+        rooms=rooms,
+        wall=wall,
+    )

@@ -1,0 +1,293 @@
+"""From a password that has passed to accounts that have it: plan, one commit, couriers, a truthful answer.
+
+The commit holds everything that an acknowledgement promises: the user's new credentials, a sealed row and
+an echo mark for each delivery, the end of older ones, the journal line. Source: design "The exchange" 6 and
+7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from provserver.connectors.contract import Fold
+from provserver.delivery.parcels import FirstAttempts, InHand
+from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
+from provserver.directory.access import Identity
+from provserver.directory.entries import Attribute, Entry, EntryId
+from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
+from provserver.imps.inclusions import Inclusions
+from provserver.imps.messages import Message, counts
+from provserver.imps.parameters import (
+    PROPAGATION_WAIT,
+    UPDATE_ONLY_GLOBAL_USER,
+    Parameters,
+)
+from provserver.journal.events import Event, event
+from provserver.ldap.results import ResultCode
+from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
+from provserver.passwords.gates import Owner, Subject
+from provserver.passwords.policy import CurrentPolicy
+from provserver.passwords.schemes import Derived
+from provserver.records import record
+from provserver.storage.contract import (
+    ChangeId,
+    Commit,
+    Delivery,
+    DeliveryId,
+    DeliveryState,
+    NewDelivery,
+    Put,
+    Store,
+)
+from provserver.vault.keyring import KeyRing, Purpose
+from provserver.vault.sealing import Seal
+from provserver.vault.secret import Secret
+
+
+@record
+class Caller:
+    """Who asks, and from where: a different administrator per domain controller tells them apart (seed
+    000)."""
+
+    identity: Identity
+    peer: str
+
+    @property
+    def key(self) -> str:
+        return self.identity.dn.key if self.identity.dn is not None else ""
+
+
+@record
+class Answer:
+    """What the caller is told."""
+
+    code: ResultCode
+    text: str
+
+
+class Courier(Protocol):
+    """Who takes deliveries that were claimed in the exchange's own commit."""
+
+    def hand_over(
+        self,
+        deliveries: Sequence[Delivery],
+        cancelled: Sequence[Delivery] = (),
+        *,
+        newest: tuple[EntryId, ChangeId] | None = None,
+        known: Mapping[DeliveryId, InHand] | None = None,
+    ) -> FirstAttempts:
+        """Start the deliveries right after their commit; the counts go on changing as attempts end."""
+
+    async def first_attempts(self, attempts: FirstAttempts, wait: float) -> None:
+        """Return when nothing is pending any more, or after `wait` seconds."""
+
+
+@record
+class ExchangeSettings:
+    propagation_wait: float
+    partial_failure_result: int
+    echo_memory: float
+    outbox_limit: int
+
+
+@record
+class Change:
+    """A password that has passed, ready to be committed."""
+
+    user: Entry
+    credentials: Credentials
+    secret: Secret
+    derived: Derived
+    policy: CurrentPolicy
+    repeated: bool
+    """It is the user's current password already: only accounts not known to hold it are served."""
+    options: int = 0
+    """PasswordOption flags of its deliveries: none for an agent's report."""
+
+
+class Commits:
+    """Makes a passed password durable and hands it to the couriers."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        inclusions: Inclusions,
+        endpoints: Endpoints,
+        parameters: Parameters,
+        ring: KeyRing,
+        seal: Seal,
+        courier: Courier,
+        fold_of: Callable[[Endpoint], Fold],
+        new_id: Callable[[], str],
+        wall: Callable[[], float],
+        settings: ExchangeSettings,
+        include: Callable[[Entry, Entry], Put],
+    ) -> None:
+        self._store = store
+        self._inclusions = inclusions
+        self._endpoints = endpoints
+        self._parameters = parameters
+        self._mark = ring.mac(Purpose.MARK)
+        self._seal = seal
+        self._courier = courier
+        self._fold_of = fold_of
+        self._new_id = new_id
+        self._wall = wall
+        self._settings = settings
+        self._include = include
+
+    async def committed(
+        self, caller: Caller, change: Change, subject: Subject | None, owner: Owner, *, propagate: bool
+    ) -> tuple[FirstAttempts, int]:
+        """Steps 6 and 7: plan, one commit, couriers. Returns the attempts and how many accounts are left
+        unchanged.
+        """
+        at = self._wall()
+        user = change.user
+        known_change = change.credentials.change if change.repeated else ""
+        change_id = ChangeId(known_change or self._new_id())
+        planned = await self._planned(change, subject) if propagate else []
+        deliveries: list[NewDelivery] = []
+        known: dict[DeliveryId, InHand] = {}
+        for line in planned:
+            if line.disposition is Disposition.DELIVER and line.endpoint is not None:
+                delivery = self._new_delivery(line.account, line.endpoint, change, change_id)
+                deliveries.append(delivery)
+                known[delivery.id] = line.endpoint, account_for_connector(line.account), change.secret
+        writes: list[Put] = []
+        attributes = self._new_attributes(change, change_id, at)
+        if attributes:
+            written = {**user.attributes, **attributes}
+            writes.append(Put(Entry(user.id, user.dn, written, user.version), user.version))
+        if owner.correlate and subject is not None:
+            writes.append(self._include(user, subject.account))
+        left_out = sum(
+            line.disposition not in (Disposition.DELIVER, Disposition.ORIGINATING) for line in planned
+        )
+        kind = Event.SYNC_ACCEPTED if subject is not None else Event.USER_CHANGED
+        fields = fields_of(caller, subject, user)
+        fields["change"] = change_id
+        fields["deliveries"] = str(len(deliveries))
+        commit = Commit(
+            at=at,
+            by=str(caller.identity.dn),
+            writes=tuple(writes),
+            reads=() if attributes else ((user.id, user.version),),
+            deliveries=tuple(deliveries),
+            # What waits of this very password would be lost by a repeat that goes to nobody.
+            cancel_for=(user.id,) if propagate or not change.repeated else (),
+            journal=(event(at, kind, f"Password of Global User '{leaf_value(user.dn)}' changed", fields),),
+        )
+        committed = await self._store.commit(commit)
+        attempts = self._courier.hand_over(
+            [_in_flight(delivery, at) for delivery in deliveries],
+            committed.cancelled,
+            newest=(user.id, change_id),
+            known=known,
+        )
+        return attempts, left_out
+
+    def _new_attributes(self, change: Change, change_id: ChangeId, at: float) -> Attributes:
+        """What changes on the global user; nothing when it has this password already, by a change that has
+        an id.
+        """
+        if not change.repeated:
+            return changed_attributes(change.credentials, change.derived, at, change_id, change.policy.rules)
+        if change.credentials.change:
+            return {}
+        return {CHANGE.lower(): Attribute(CHANGE, (change_id.encode(),))}
+
+    async def _planned(self, change: Change, subject: Subject | None) -> list[PlannedAccount]:
+        async def holds(account: Entry) -> bool:
+            return await self.holds(account, change.credentials)
+
+        return await plan(
+            await self._inclusions.accounts(change.user),
+            self._endpoints,
+            originating=subject.account.id if subject is not None else None,
+            # It is about what agents report (seed 000), not about resets.
+            only_global_user=subject is not None and await self._parameters.get(UPDATE_ONLY_GLOBAL_USER),
+            holds=holds if change.repeated else None,
+        )
+
+    def _new_delivery(
+        self, account: Entry, endpoint: Endpoint, change: Change, change_id: ChangeId
+    ) -> NewDelivery:
+        delivery = DeliveryId(self._new_id())
+        folded = self._fold_of(endpoint)(change.secret.reveal())
+        return NewDelivery(
+            id=delivery,
+            change=change_id,
+            user=change.user.id,
+            account=account.id,
+            endpoint=endpoint.id,
+            sealed=self._seal.seal(change.secret, row_of(delivery, account.id)),
+            mark=self._mark(account.id.encode(), b"\0", folded),
+            options=change.options,
+            claimed=True,
+        )
+
+    async def told(self, user: Entry, outcome: tuple[FirstAttempts, int] | None) -> Answer:
+        """The answer after the first attempts, or after Propagation Wait."""
+        attempts, left_out = outcome if outcome is not None else (FirstAttempts(), 0)
+        if attempts.pending:
+            wait = await self._parameters.get(PROPAGATION_WAIT)
+            if wait is None:
+                wait = self._settings.propagation_wait
+            if wait:
+                await self._courier.first_attempts(attempts, wait)
+        summary = counts(attempts.updated, left_out, attempts.failed, attempts.pending)
+        name = leaf_value(user.dn)
+        if not attempts.failed:
+            return Answer(ResultCode.SUCCESS, Message.PASSWORDS_UPDATED.say(user=name, counts=summary))
+        # After the commit a refusal would make the agent veto locally what all others already have: so 0,
+        # unless the setting asks for IMPS's answer.
+        code = ResultCode(self._settings.partial_failure_result)
+        return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
+
+    async def holds(self, account: Entry, credentials: Credentials) -> bool:
+        """Whether an account is known to have the user's current password, because we delivered it."""
+        status = await self._store.status(account.id)
+        return (
+            status is not None
+            and bool(credentials.change)
+            and status.change == credentials.change
+            and status.state in (DeliveryState.UPDATED, DeliveryState.UNVERIFIED)
+        )
+
+
+def fields_of(caller: Caller, subject: Subject | None, user: Entry | None) -> dict[str, str]:
+    """What the journal says of who, which account and whose."""
+    fields = {"by": str(caller.identity.dn), "peer": caller.peer}
+    if subject is not None:
+        fields["account"] = str(subject.account.dn)
+    if user is not None:
+        fields["user"] = str(user.dn)
+    return fields
+
+
+def row_of(delivery: DeliveryId, account: EntryId) -> bytes:
+    """What a sealed password is bound to: it opens in no other row and for no other account."""
+    return f"{delivery} {account}".encode()
+
+
+def _in_flight(new: NewDelivery, at: float) -> Delivery:
+    """The row as the commit wrote it."""
+    return Delivery(
+        id=new.id,
+        change=new.change,
+        user=new.user,
+        account=new.account,
+        endpoint=new.endpoint,
+        sealed=new.sealed,
+        mark=new.mark,
+        options=new.options,
+        state=DeliveryState.CLAIMED,
+        attempts=0,
+        created=at,
+        due=at,
+        event=0,
+        text="",
+    )
