@@ -1,5 +1,4 @@
 """What every command stands on, server running or not: schema, store, and the rooms that edit the tree.
-tree.
 
 Only `service`, `cli` and `testing` import this module.
 """

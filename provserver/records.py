@@ -1,9 +1,9 @@
 """Records: small immutable values that are made thousands of times a second.
 
 To the type checker a record is a frozen, slotted dataclass, and assigning to one is an error. At run time
-it is slotted, hashable and comparable, but nothing stops an assignment: `frozen=True` would make each new
-one three times as slow, because every field goes through `object.__setattr__`. Only for types on the path
-of a request; everything else is a plain frozen dataclass.
+it is slotted, hashable and comparable, but nothing stops an assignment: with `frozen=True` every field goes
+through `object.__setattr__`, which was 8 % of a password cycle (docs/decisions/0005). Only for types on the
+path of a request; everything else is a plain frozen dataclass.
 """
 
 from __future__ import annotations

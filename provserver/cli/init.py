@@ -12,7 +12,7 @@ from typing import Any
 
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import Instance, new_instance
-from provserver.cli.loading import LoadFailed, load_stream
+from provserver.cli.loading import LoadFailed, lines_of, load_stream
 from provserver.cli.offline import foundation_of
 from provserver.cli.passwords import ask_password, generated_password, read_password
 from provserver.cli.running import run_until_done
@@ -20,12 +20,12 @@ from provserver.directory.names import DN
 from provserver.foundation import Foundation
 from provserver.imps.users import global_user_dn
 from provserver.imps.views import domain_dn
+from provserver.ldap.messages import ChangeKind
 from provserver.operations.edits import Edits
 from provserver.vault.secret import Secret
 
 HELP = "make an instance: settings, keys, certificates, store, base tree, administrator"
 ADMINISTRATOR = "etaadmin"
-_REPLACE = 2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +94,8 @@ async def load_dump(foundation: Foundation, dump: Path, password: Secret) -> Non
     domain = foundation.views.domain
     edits = Edits(foundation.rooms, "provserver init")
     try:
-        with dump.open("rb") as lines:
-            await load_stream(foundation, edits, str(dump), lines)
+        with dump.open("rb") as file:
+            await load_stream(foundation, edits, str(dump), lines_of(file))
     except LoadFailed as error:
         raise CommandFailed(f"{error}\nno instance was made") from None
     if await edits.read(domain) is None:
@@ -104,7 +104,7 @@ async def load_dump(foundation: Foundation, dump: Path, password: Secret) -> Non
     if await edits.read(administrator) is None:
         await add_administrator(edits, domain, password)
     else:
-        await edits.modify(administrator, [(_REPLACE, "eTPassword", [password.reveal()])])
+        await edits.modify(administrator, [(ChangeKind.REPLACE, "eTPassword", [password.reveal()])])
     await foundation.store.commit(edits.commit())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,10 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from provserver.cli.failure import CommandFailed
-from provserver.cli.loading import LoadFailed, load_stream
+from provserver.cli.loading import LoadFailed, lines_of, load_stream
 from provserver.cli.offline import foundation_of, instance_at
 from provserver.cli.running import run_until_done
-from provserver.directory.ldif import LONGEST_LINE
 from provserver.ldap.results import Refusal
 from provserver.operations.edits import Edits
 
@@ -107,9 +105,9 @@ def _lines(path: Path, progress: Progress, task: TaskID) -> Iterator[bytes]:
 
 
 def _counted(file: BinaryIO, progress: Progress, task: TaskID) -> Iterator[bytes]:
-    """Lines; of one that is too long, as much as shows that it is."""
+    """Its lines, counted for the progress bar."""
     done = 0
-    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 3), b"")):
+    for number, line in enumerate(lines_of(file)):
         done += len(line)
         if number % 1000 == 0:
             progress.update(task, completed=done)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import BinaryIO
 
 from provserver.cli.failure import CommandFailed
-from provserver.directory.ldif import LdifError, read_ldif
+from provserver.directory.ldif import LONGEST_LINE, LdifError, read_ldif
 from provserver.foundation import Foundation
 from provserver.ldap.results import Refusal
 from provserver.operations.edits import Edits
 from provserver.operations.loading import apply
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long, as much as shows the reader that it is."""
+    return iter(partial(file.readline, LONGEST_LINE + 3), b"")
 
 
 class LoadFailed(CommandFailed):

@@ -11,11 +11,11 @@ from provserver.cli.offline import foundation_of, instance_at
 from provserver.cli.passwords import ask_password, read_password
 from provserver.cli.running import run_until_done
 from provserver.imps.users import global_user_dn
+from provserver.ldap.messages import ChangeKind
 from provserver.ldap.results import Refusal
 from provserver.operations.edits import Edits
 
 HELP = "set a global user's password again, offline (a lost administrator's)"
-_REPLACE = 2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
                 raise CommandFailed(f"there is no global user '{options.name}'; nothing was changed")
             edits = Edits(foundation.rooms, "provserver passwd")
             try:
-                await edits.modify(dn, [(_REPLACE, "eTPassword", [secret.reveal()])])
+                await edits.modify(dn, [(ChangeKind.REPLACE, "eTPassword", [secret.reveal()])])
                 await foundation.store.commit(edits.commit())
             except Refusal as refusal:
                 raise CommandFailed(refusal.result.diagnostic) from None

@@ -75,6 +75,15 @@ class DN:
             raise ValueError(f"{self.text!r} has no ancestor of depth {depth}")
         return DN(self.rdns[above:]) if above else self
 
+    def ancestor_key(self, depth: int) -> str | None:
+        """The key of the name's topmost `depth` RDNs, without making that name; None: it is not that deep."""
+        end = 0
+        for _ in range(depth):
+            end = self.key.find(nametext.RDN_END, end) + 1
+            if not end:
+                return None
+        return self.key[:end]
+
     def child(self, type: str, value: str) -> DN:
         """The name one level down; `value` is the plain value, without escapes."""
         return DN((RDN.of(type, value), *self.rdns))

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
 from provserver.imps.messages import account_name
 from provserver.imps.namespaces import display_name
 from provserver.storage.contract import Store
-
-_RDN_END: Final = "\x1f"
-"""What ends each RDN in a DN's key (directory.names)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +97,12 @@ class Endpoints:
 
     def dn_of(self, account: DN) -> DN | None:
         """The endpoint that a name belongs to; None: it lies above all endpoints."""
-        key, end = account.key, 0
-        for _ in range(self._levels):
-            end = key.find(_RDN_END, end) + 1
-            if not end:
-                return None
-        if end == len(key):
+        key = account.ancestor_key(self._levels)
+        if key is None or key == account.key:
             return None
-        known = self._names.get(key[:end])
+        known = self._names.get(key)
         if known is None:
-            known = self._names[key[:end]] = account.ancestor(self._levels)
+            known = self._names[key] = account.ancestor(self._levels)
         return known
 
     async def of_account(self, account: DN) -> Endpoint | None:

@@ -99,9 +99,8 @@ class Database:
         for connection in (self._third, self._second, self.writing):
             if connection is not None:
                 connection.close()
-        if (
-            self._descriptor >= 0
-        ):  # not before: closing any descriptor of a file drops the process's locks on it
+        # Not before: closing any descriptor of a file drops the process's locks on it.
+        if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -270,3 +270,10 @@ def test_names_compare_with_names_only() -> None:
     assert DN.parse("cn=a").rdns[0] != "cn=a"
     assert DN.parse("cn=A").rdns[0] == DN.parse("cn=a,dc=im").rdns[0]
     assert repr(DN.parse("cn=a")) == "DN('cn=a')"
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_an_ancestors_key_is_known_without_making_the_ancestor(depth: int) -> None:
+    dn = DN.parse(r"cn=a\, b+uid=x,ou=one two,dc=im")
+    expected = dn.ancestor(depth).key if depth <= dn.depth else None
+    assert dn.ancestor_key(depth) == expected
