@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeVar
 
+from provserver.directory.comparables import Comparable
 from provserver.directory.definitions import (
     ATTRIBUTE_TYPES,
     LDAP_SYNTAXES,
@@ -21,8 +22,10 @@ from provserver.directory.definitions import (
     Definition,
     without_bound,
 )
-from provserver.directory.matching import RULES, Comparable, EqualityRule, Rule, UnknownRule
+from provserver.directory.identifiers import Identifiers
+from provserver.directory.matching import Rule, UnknownRule
 from provserver.directory.merging import Definitions
+from provserver.directory.rules import RULES
 from provserver.directory.syntaxes import SYNTAXES, Syntax, any_octets
 
 T = TypeVar("T")
@@ -63,6 +66,10 @@ class AttributeType:
     indexed: bool
     comparable: Comparable | None
     """A value as the equality rule compares it; ValueError. None: its values cannot be compared."""
+    asserted: Comparable | None
+    """The same for an asserted value, which may have another syntax."""
+    bound: int | None
+    """The most characters of a value (octets, where values are no text); None: no matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +121,21 @@ class Assembly:
     def _add_rule(self, definition: Definition) -> None:
         if definition.oid in self.rules:
             return
-        rule = UnknownRule(definition.oid, definition.name, without_bound(definition.one("SYNTAX") or ""))
+        syntax = without_bound(definition.one("SYNTAX") or "")
+        rule = UnknownRule(definition.oid, definition.name, syntax, frozenset())
         self.extra.append(definition)
         for name in (definition.oid, *definition.names):
             self.rules.setdefault(name.lower(), rule)
 
-    def attribute_types(self, object_identifier: Comparable) -> dict[str, AttributeType]:
-        """All types by key; `object_identifier` compares names of types and classes by what they mean."""
+    def attribute_types(self) -> dict[str, AttributeType]:
+        """All types by key."""
+        rules = {name: rule.name.lower() for name, rule in self.rules.items()}
+        identifiers = Identifiers({**rules, **self.attributes.keys(), **self.classes.keys()})
         resolved: dict[str, AttributeType] = {}
 
         def resolve(definition: Definition) -> AttributeType:
             superior = self._superior(definition, resolved)
-            return self._attribute_type(definition, superior, object_identifier)
+            return self._attribute_type(definition, superior, identifiers)
 
         _in_order(self.attributes, self._superiors_of_type, resolve, resolved)
         return resolved
@@ -191,12 +201,10 @@ class Assembly:
         return syntax
 
     def _attribute_type(
-        self, definition: Definition, superior: AttributeType | None, object_identifier: Comparable
+        self, definition: Definition, superior: AttributeType | None, identifiers: Identifiers
     ) -> AttributeType:
         equality = self._rule(definition, "EQUALITY", superior.equality if superior else None)
-        comparable = equality.comparable if isinstance(equality, EqualityRule) else None
-        if equality is not None and equality.name == "objectIdentifierMatch":
-            comparable = object_identifier
+        comparable, asserted = identifiers.compared(equality)
         secret = _truth(definition, SECRET) or (superior is not None and superior.secret)
         indexed = _index(definition)
         if indexed and (secret or comparable is None):
@@ -223,6 +231,8 @@ class Assembly:
             trigger=definition.one(TRIGGER),
             indexed=indexed,
             comparable=comparable,
+            asserted=asserted,
+            bound=_bound(definition, superior),
         )
 
     def _object_class(self, definition: Definition, superiors: list[ObjectClass]) -> ObjectClass:
@@ -248,6 +258,14 @@ class Assembly:
             must=frozenset(must),
             may=frozenset(may - must),
         )
+
+
+def _bound(definition: Definition, superior: AttributeType | None) -> int | None:
+    clause = definition.one("SYNTAX")
+    if clause is None:
+        return superior.bound if superior is not None else None
+    digits = clause.partition("{")[2].rstrip("}")
+    return int(digits) if digits.strip("0") else None
 
 
 def _truth(definition: Definition, extension: str) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from provserver.directory.assembly import AttributeType
+from provserver.directory.comparables import text_of
 from provserver.directory.matching import (
     BitRule,
     EqualityRule,
     OrderingRule,
     Rule,
     SubstringsRule,
-    text_of,
+    WordRule,
 )
 from provserver.directory.preparation import approximate
 from provserver.directory.syntaxes import integer
@@ -42,12 +43,11 @@ def any_of(holds: Callable[[bytes], bool]) -> Test:
 
 def equality(type: AttributeType, value: bytes) -> Test | None:
     rule, comparable = type.equality, type.comparable
-    if comparable is None or not isinstance(rule, EqualityRule):
+    if comparable is None or type.asserted is None or not isinstance(rule, EqualityRule):
         return None
+    wanted = type.asserted(value)
     if rule.assertion is not None:
-        asserted = rule.asserted(value)
-        return any_of(lambda held: comparable(held) == asserted)
-    wanted = comparable(value)
+        return any_of(lambda held: comparable(held) == wanted)
 
     def test(values: tuple[bytes, ...]) -> Verdict:
         if value in values:
@@ -103,6 +103,8 @@ def substrings(
 
 def rule_test(rule: Rule, type: AttributeType, value: bytes) -> Test | None:
     """An assertion by a named rule; None: none can be made. ValueError: the value is none of the rule's."""
+    if not suits(rule, type):
+        return None
     if isinstance(rule, EqualityRule):
         if type.equality is not None and type.equality.oid == rule.oid:
             return equality(type, value)
@@ -116,9 +118,19 @@ def rule_test(rule: Rule, type: AttributeType, value: bytes) -> Test | None:
         integer(value)
         bits = int(value)
         return any_of(lambda held: rule.holds(held, bits))
+    if isinstance(rule, WordRule):
+        words = rule.asserted(value)
+        return any_of(lambda held: rule.holds(held, words))
     if isinstance(rule, SubstringsRule):
         return substrings(rule, *_parts(value))
     return None
+
+
+def suits(rule: Rule, type: AttributeType) -> bool:
+    """Whether a rule can judge the values of a type (RFC 4512 4.1.4): it is one of the type's own, or it is
+    for values of that syntax.
+    """
+    return type.syntax.oid in rule.suited or rule in (type.equality, type.ordering, type.substrings)
 
 
 def _parts(value: bytes) -> tuple[bytes | None, tuple[bytes, ...], bytes | None]:

@@ -12,8 +12,8 @@ from provserver.directory.schema import Schema
 from provserver.ldap.results import Refusal, ResultCode
 
 OBJECT_CLASS_KEY: Final = "objectclass"
-_ANYTHING: Final = "1.3.6.1.4.1.1466.101.120.111"
-"""extensibleObject (RFC 4512 4.3): allows every user attribute."""
+EXTENSIBLE_OBJECT: Final = "1.3.6.1.4.1.1466.101.120.111"
+"""RFC 4512 4.3: allows every user attribute."""
 _REMEMBERED: Final = 1_024
 
 
@@ -77,7 +77,7 @@ def shape_of(values: tuple[bytes, ...], schema: Schema) -> Shape:
         structural=_structural(every),
         must=frozenset(must),
         allowed=frozenset(must | may),
-        anything=any(one.oid == _ANYTHING for one in every.values()),
+        anything=any(one.oid == EXTENSIBLE_OBJECT for one in every.values()),
     )
 
 

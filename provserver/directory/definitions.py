@@ -79,6 +79,7 @@ class Definition:
 ATTRIBUTE_TYPES: Final = "attributeTypes"
 OBJECT_CLASSES: Final = "objectClasses"
 MATCHING_RULES: Final = "matchingRules"
+MATCHING_RULE_USE: Final = "matchingRuleUse"
 LDAP_SYNTAXES: Final = "ldapSyntaxes"
 
 _FLAG, _WORD, _TEXT, _LIST = "flag", "word", "text", "list"

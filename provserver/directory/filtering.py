@@ -27,7 +27,8 @@ from provserver.directory.assertions import (
     rule_test,
     substrings,
 )
-from provserver.directory.entries import Attribute, Entry
+from provserver.directory.computed import OF_CHILDREN, OF_ENTRY, values_of
+from provserver.directory.entries import Entry
 from provserver.directory.matching import OrderingRule, Rule, SubstringsRule
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import (
@@ -113,7 +114,7 @@ def _undefined(entry: Entry) -> Verdict:
 def _type(description: str, schema: Schema) -> tuple[str, AttributeType] | None:
     """An attribute that may be asked about."""
     key = schema.known_key(description)
-    if key is None or schema.is_secret(key):
+    if key is None or schema.is_secret(key) or key in OF_CHILDREN:
         return None
     return key, schema.type_of(key)
 
@@ -132,6 +133,8 @@ def _is_there(values: tuple[bytes, ...]) -> Verdict:
 
 def _over(key: str, schema: Schema, test: Test) -> Predicate:
     """The test on an attribute, its subtypes, and both with any further options."""
+    if key in OF_ENTRY:
+        return lambda entry: test(values) if (values := values_of(key, entry)) else False
     base, _, options = key.partition(";")
     bases = tuple([below for below in schema.subtypes(base) if not schema.is_secret(below)])
     wanted = frozenset(options.split(";")) if options else frozenset()
@@ -242,14 +245,17 @@ def _everywhere(rule: Rule, filter: Extensible, schema: Schema) -> Predicate:
     def test_for(type: AttributeType) -> Test | None:
         if type.key not in tests:
             try:
-                usable = not type.secret and _fits(rule, type)
-                tests[type.key] = rule_test(rule, type, filter.value) if usable else None
+                tests[type.key] = None if type.secret else rule_test(rule, type, filter.value)
             except ValueError:
                 tests[type.key] = None
         return tests[type.key]
 
     def holds(entry: Entry) -> Verdict:
-        return _each(schema, entry.attributes, test_for)
+        held = {key: attribute.values for key, attribute in entry.attributes.items()}
+        for key in OF_ENTRY:
+            if key in schema.attribute_types:
+                held[key] = values_of(key, entry)
+        return _each(schema, held, test_for)
 
     if not filter.dn_attributes:
         return holds
@@ -257,18 +263,18 @@ def _everywhere(rule: Rule, filter: Extensible, schema: Schema) -> Predicate:
 
 
 def _each(
-    schema: Schema, attributes: Mapping[str, Attribute], test_for: Callable[[AttributeType], Test | None]
+    schema: Schema, held: Mapping[str, tuple[bytes, ...]], test_for: Callable[[AttributeType], Test | None]
 ) -> Verdict:
     judged = False
     verdict: Verdict = False
-    for key, attribute in attributes.items():
-        if schema.is_secret(key):
+    for key, values in held.items():
+        if not values or schema.is_secret(key):
             continue
         test = test_for(schema.type_of(key))
         if test is None:
             continue
         judged = True
-        one = test(attribute.values)
+        one = test(values)
         if one is True:
             return True
         if one is None:
@@ -291,10 +297,3 @@ def _in_name(schema: Schema, test_for: Callable[[AttributeType], Test | None], e
             if one is None:
                 verdict = None
     return verdict
-
-
-def _fits(rule: Rule, type: AttributeType) -> bool:
-    """Whether a rule is one for the values of a type: the type has it, or one of the same syntax."""
-    if isinstance(rule, SubstringsRule):
-        return type.substrings is not None and type.substrings.oid == rule.oid
-    return rule.syntax == type.syntax.oid or (type.equality is not None and type.equality.oid == rule.oid)

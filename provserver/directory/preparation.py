@@ -41,7 +41,7 @@ _MAPPED: Final = _table()
 _ROUNDS: Final = 4
 # RFC 4518 2.4: private use, non-characters, surrogates and the replacement character.
 _PROHIBITED: Final = re.compile(
-    "[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff"
+    r"[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff"
     + "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0x10000, 0xF0000, 0x10000))
     + "\U000f0000-\U0010ffff]"
 )
@@ -57,6 +57,12 @@ def prepare(text: str, fold: bool = True) -> str:
 
 
 def _prepare(text: str, fold: bool) -> str:
+    text = _normalised(text, fold)
+    return _without_insignificant_spaces(text) if " " in text else text
+
+
+def _normalised(text: str, fold: bool) -> str:
+    """Mapped, normalised and free of what is prohibited: RFC 4518 2.2 to 2.4."""
     text = text.translate(_MAPPED)
     normal = unicodedata.normalize
     if fold:
@@ -71,37 +77,53 @@ def _prepare(text: str, fold: bool) -> str:
         text = normal("NFKC", text)
     if _PROHIBITED.search(text):
         raise ValueError("text without private-use, surrogate or non-characters")
-    return _without_insignificant_spaces(text) if " " in text else text
+    return text
+
+
+_CARRIED: Final = "\x00"
+"""A space that carries a combining mark and so is none (RFC 4518 2.6). U+0000 cannot occur otherwise: it is
+mapped to nothing."""
+
+
+def _marked(text: str) -> str:
+    """Normalised text in which the only spaces are those of RFC 4518 2.6."""
+    if " " not in text or text.isascii():
+        return text
+    category, last = unicodedata.category, len(text) - 1
+    return "".join(
+        [
+            _CARRIED
+            if character == " " and index < last and category(text[index + 1])[0] == "M"
+            else character
+            for index, character in enumerate(text)
+        ]
+    )
 
 
 def _without_insignificant_spaces(text: str) -> str:
-    """Fold runs of spaces; a space that carries a combining mark is no space (RFC 4518 2.6)."""
-    kept: list[str] = []
-    last = len(text) - 1
-    for index, character in enumerate(text):
-        if character != " ":
-            kept.append(character)
-        elif index < last and unicodedata.combining(text[index + 1]):
-            kept.append("\x00")  # cannot occur otherwise: it is mapped to nothing
-        else:
-            kept.append(" ")
-    return " ".join(part for part in "".join(kept).split(" ") if part).replace("\x00", " ")
+    return " ".join([part for part in _marked(text).split(" ") if part]).replace(_CARRIED, " ")
 
 
 def spaced(prepared: str) -> str:
     """A prepared value in the form that substrings are looked for in: RFC 4518 2.6.1."""
-    return f" {prepared.replace(' ', '  ')} "
+    return f" {_doubled(prepared)} "
+
+
+def _doubled(prepared: str) -> str:
+    if prepared.isascii():
+        return prepared.replace(" ", "  ")
+    return _marked(prepared).replace(" ", "  ").replace(_CARRIED, " ")
 
 
 def prepare_part(text: str, fold: bool, *, first: bool = False, last: bool = False) -> str:
     """A part of a substring assertion, to be found in a `spaced` value: initial, any or final."""
+    ends = _marked(text if text.isascii() and text.isprintable() else _normalised(text, fold))
     part = prepare(text, fold)
     if not part:
         return " "
-    ends = text if text.isascii() else text.translate(_MAPPED)
-    before = " " if first or ends[:1].isspace() else ""
-    after = " " if last or ends[-1:].isspace() else ""
-    return f"{before}{part.replace(' ', '  ')}{after}"
+    before = " " if first or ends.startswith(" ") else ""
+    after = " " if last or ends.endswith(" ") else ""
+    return f"{before}{_doubled(part)}{after}"
 
 
 def prepare_numeric(text: str) -> str:

@@ -11,17 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from provserver.directory.assembly import Assembly, AttributeType, ClassKind, ObjectClass
-from provserver.directory.definitions import (
-    ATTRIBUTE_TYPES,
-    LDAP_SYNTAXES,
-    MATCHING_RULES,
-    OBJECT_CLASSES,
-    SchemaError,
-)
+from provserver.directory.definitions import SchemaError
 from provserver.directory.entries import Entry
-from provserver.directory.matching import BUILT_IN, Rule, object_identifier
+from provserver.directory.matching import Rule
+from provserver.directory.publication import published
 from provserver.directory.schematext import Macros, read_definitions
-from provserver.directory.syntaxes import DN_SYNTAX, NAME_AND_UID, SYNTAXES
+from provserver.directory.syntaxes import DN, NAME_AND_UID
 from provserver.ldap.results import Refusal, ResultCode
 
 __all__ = ["AttributeType", "ClassKind", "ObjectClass", "Schema", "SchemaError"]
@@ -32,16 +27,14 @@ _REMEMBERED: Final = 10_000
 _SHOWN: Final = 64
 """Characters of a client's word that a diagnostic repeats."""
 # RFC 4512 2.5: options of language (RFC 3866), of transfer (RFC 4522) and private ones are known.
-_OPTION: Final = re.compile(r"lang-[a-z0-9-]*|binary|x-[a-z0-9-]+")
+_OPTION: Final = re.compile(r"lang(?:-[a-z0-9]+)+|binary|x-[a-z0-9-]+")
 
 
 class Schema:
     """Immutable. A `description` is any name of a type, with options; a `key` is what `key()` makes of it."""
 
     def __init__(self, assembly: Assembly) -> None:
-        self._meanings: dict[bytes, bytes] = {}
-        self._canonical = {**assembly.attributes.keys(), **assembly.classes.keys()}
-        self.attribute_types: Final[Mapping[str, AttributeType]] = assembly.attribute_types(self._meaning)
+        self.attribute_types: Final[Mapping[str, AttributeType]] = assembly.attribute_types()
         self.object_classes: Final[Mapping[str, ObjectClass]] = assembly.object_classes()
         types = self.attribute_types
         self._names = assembly.attributes.keys()
@@ -54,7 +47,7 @@ class Schema:
         self._subtypes = _subtypes(types)
         self.indexed: Final = frozenset(key for key, type in types.items() if type.indexed)
         """Keys of the attributes that a store indexes for equality."""
-        self._definitions = _definitions(assembly)
+        self._definitions = published(assembly, types)
         self._class_tests: dict[bytes, _Test] = {}
 
     @classmethod
@@ -107,7 +100,7 @@ class Schema:
     def is_name_valued(self, description: str) -> bool:
         """Whether the values are distinguished names; False for what is not known."""
         key = self.known_key(description)
-        return key is not None and self.type_of(key).syntax.oid in (DN_SYNTAX, NAME_AND_UID)
+        return key is not None and self.type_of(key).syntax.oid in (DN, NAME_AND_UID)
 
     def trigger_of(self, description: str) -> str | None:
         """What a modify of this attribute triggers; None: nothing (it is ordinary, or not known)."""
@@ -191,16 +184,6 @@ class Schema:
         """What the subschema entry shows (RFC 4512 4.2), by attribute."""
         return dict(self._definitions)
 
-    def _meaning(self, value: bytes) -> bytes:
-        """objectIdentifierMatch: names and OIDs of one class or type compare as equal."""
-        meaning = self._meanings.get(value)
-        if meaning is None:
-            text = object_identifier(value).decode()
-            meaning = self._canonical.get(text, text).encode()
-            if len(self._meanings) < _REMEMBERED and len(value) <= _SHOWN:
-                self._meanings[value] = meaning
-        return meaning
-
 
 def _word(word: str) -> str:
     """A client's word, fit for a diagnostic."""
@@ -216,17 +199,3 @@ def _subtypes(types: Mapping[str, AttributeType]) -> dict[str, tuple[str, ...]]:
             below[above].append(key)
             above = types[above].superior
     return {key: (key, *(other for other in found if other != key)) for key, found in below.items()}
-
-
-def _definitions(assembly: Assembly) -> dict[str, tuple[str, ...]]:
-    extra: dict[str, list[str]] = {MATCHING_RULES: [], LDAP_SYNTAXES: []}
-    for definition in assembly.extra:
-        extra[definition.kind].append(definition.text())
-    rules = [f"( {rule.oid} NAME '{rule.name}' SYNTAX {rule.syntax} )" for rule in BUILT_IN]
-    syntaxes = [f"( {syntax.oid} DESC '{syntax.description}' )" for syntax in SYNTAXES.values()]
-    return {
-        ATTRIBUTE_TYPES: tuple([definition.text() for definition in assembly.attributes]),
-        OBJECT_CLASSES: tuple([definition.text() for definition in assembly.classes]),
-        MATCHING_RULES: (*rules, *extra[MATCHING_RULES]),
-        LDAP_SYNTAXES: (*syntaxes, *extra[LDAP_SYNTAXES]),
-    }

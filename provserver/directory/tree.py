@@ -17,6 +17,7 @@ from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.directory.syntaxes import INTEGER
+from provserver.directory.values import check_distinct, check_single, check_values, holds, without
 from provserver.ldap.results import Refusal, ResultCode
 
 Change = tuple[int, str, Sequence[bytes]]
@@ -59,15 +60,15 @@ def new_entry(
         given.setdefault(key, []).extend(values)
     for key, held in given.items():
         type = schema.type_of(key)
-        _check_values(type, held)
-        _check_distinct(type, held)
+        check_values(type, held)
+        check_distinct(type, held)
     if OBJECT_CLASS_KEY not in given:
         raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "objectClass: expected at least one value")
     shape = shape_of(tuple(given[OBJECT_CLASS_KEY]), schema)
     given[OBJECT_CLASS_KEY] = list(shape.values)
     _add_name(dn, given, schema)
     for key, held in given.items():
-        _check_single(schema.type_of(key), held)
+        check_single(schema.type_of(key), held)
     shape.check(given, schema)
     shape.demand(given, schema)
     made = {key: Attribute(schema.shown(key), tuple(values)) for key, values in given.items()}
@@ -104,7 +105,7 @@ def modified(entry: Entry, changes: Sequence[Change], schema: Schema, now: str, 
             held.pop(key, None)
     for key in touched:
         if key in held:
-            _check_single(schema.type_of(key), held[key].values)
+            check_single(schema.type_of(key), held[key].values)
     _check_name_kept(entry.dn, held, touched, schema)
     _check_classes(entry, held, touched, schema)
     held[MODIFIED_KEY] = Attribute("modifyTimestamp", (now.encode(),))
@@ -118,8 +119,8 @@ def modified(entry: Entry, changes: Sequence[Change], schema: Schema, now: str, 
 def _add(type: AttributeType, old: tuple[bytes, ...], values: tuple[bytes, ...]) -> tuple[bytes, ...]:
     if not values:
         raise Refusal(ResultCode.PROTOCOL_ERROR, f"{type.name}: expected at least one value to add")
-    _check_values(type, values)
-    _check_distinct(type, values, old)
+    check_values(type, values)
+    check_distinct(type, values, old)
     return old + values
 
 
@@ -133,17 +134,13 @@ def _delete(type: AttributeType, old: tuple[bytes, ...], values: tuple[bytes, ..
             ResultCode.INAPPROPRIATE_MATCHING,
             f"{type.name}: its values cannot be compared; delete or replace the attribute as a whole",
         )
-    _check_distinct(type, values)
-    gone = set(_comparables(type, values))
-    kept = _comparables(type, old, stored=True)
-    if not gone.issubset(kept):
-        raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, f"{type.name}: the entry does not have this value")
-    return tuple([value for value, comparable in zip(old, kept, strict=True) if comparable not in gone])
+    check_distinct(type, values)
+    return without(type, old, values)
 
 
 def _replace(type: AttributeType, old: tuple[bytes, ...], values: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    _check_values(type, values)
-    _check_distinct(type, values)
+    check_values(type, values)
+    check_distinct(type, values)
     return values
 
 
@@ -155,19 +152,16 @@ def _increment(type: AttributeType, old: tuple[bytes, ...], values: tuple[bytes,
         raise Refusal(ResultCode.PROTOCOL_ERROR, f"{type.name}: expected exactly one increment")
     if not old:
         raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, f"{type.name}: the entry has no such attribute")
-    _check_values(type, (*values, *old))
+    check_values(type, (*values, *old))
     step = int(values[0])
     new = tuple([str(int(value) + step).encode() for value in old])
-    _check_values(type, new)
+    check_values(type, new)
     return new
 
 
 _APPLIED: Final[
     dict[int, Callable[[AttributeType, tuple[bytes, ...], tuple[bytes, ...]], tuple[bytes, ...]]]
 ] = {ADD: _add, DELETE: _delete, REPLACE: _replace, INCREMENT: _increment}
-
-
-# ---------------------------------------------------------------- checks of values
 
 
 def _writable(key: str, schema: Schema) -> AttributeType:
@@ -181,50 +175,6 @@ def _writable(key: str, schema: Schema) -> AttributeType:
     return type
 
 
-def _check_values(type: AttributeType, values: Sequence[bytes]) -> None:
-    check = type.syntax.check
-    try:
-        for value in values:
-            check(value)
-    except ValueError as error:
-        raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{type.name}: expected {error}") from None
-
-
-def _comparables(type: AttributeType, values: Sequence[bytes], *, stored: bool = False) -> list[bytes]:
-    """Values as the equality rule compares them; a stored one that cannot be is itself."""
-    comparable = type.comparable
-    if comparable is None:
-        return list(values)
-    found = []
-    for value in values:
-        try:
-            found.append(comparable(value))
-        except ValueError as error:
-            if not stored:
-                raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{type.name}: expected {error}") from None
-            found.append(value)
-    return found
-
-
-def _check_distinct(type: AttributeType, values: Sequence[bytes], old: Sequence[bytes] = ()) -> None:
-    if type.secret:
-        return
-    if not old and len(values) == 1:
-        _comparables(type, values)  # it must be comparable: an index will ask
-        return
-    new = _comparables(type, values)
-    distinct = set(new)
-    if len(distinct) < len(new):
-        raise Refusal(ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, f"{type.name}: a value was given twice")
-    if old and not distinct.isdisjoint(_comparables(type, old, stored=True)):
-        raise Refusal(ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, f"{type.name}: the entry has this value already")
-
-
-def _check_single(type: AttributeType, values: Sequence[bytes]) -> None:
-    if type.single_value and len(values) > 1:
-        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{type.name}: expected a single value")
-
-
 # ---------------------------------------------------------------- checks of the whole
 
 
@@ -235,7 +185,10 @@ def _naming(dn: DN, schema: Schema) -> list[tuple[str, AttributeType, bytes]]:
         raise Refusal(ResultCode.NAMING_VIOLATION, "expected names whose values are strings")
     found = []
     for name, value in rdn.pairs:
-        key = schema.key(name)
+        try:
+            key = schema.key(name)
+        except Refusal as unknown:
+            raise Refusal(ResultCode.NAMING_VIOLATION, unknown.result.diagnostic) from None
         type = schema.type_of(key)
         if type.secret or type.comparable is None or type.trigger is not None or type.operational:
             raise Refusal(ResultCode.NAMING_VIOLATION, f"{type.name} cannot name an entry")
@@ -245,11 +198,11 @@ def _naming(dn: DN, schema: Schema) -> list[tuple[str, AttributeType, bytes]]:
 
 def _add_name(dn: DN, given: dict[str, list[bytes]], schema: Schema) -> None:
     for key, type, value in _naming(dn, schema):
-        _check_values(type, (value,))
+        check_values(type, (value,))
         held = given.get(key)
         if held is None:
             given[key] = [value]
-        elif _comparables(type, (value,))[0] not in _comparables(type, held):
+        elif not holds(type, held, value):
             if type.single_value:
                 raise Refusal(
                     ResultCode.NAMING_VIOLATION, f"{type.name}: expected the value that the entry's name has"
@@ -262,7 +215,7 @@ def _check_name_kept(dn: DN, held: dict[str, Attribute], touched: dict[str, None
         if key not in touched:
             continue
         left = held[key].values if key in held else ()
-        if _comparables(type, (value,))[0] not in _comparables(type, left, stored=True):
+        if not holds(type, left, value):
             raise Refusal(
                 ResultCode.NOT_ALLOWED_ON_RDN, f"{type.name}: the value that names the entry must stay"
             )

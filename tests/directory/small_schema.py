@@ -19,6 +19,8 @@ BOOLEAN: Final = "1.3.6.1.4.1.1466.115.121.1.7"
 OCTETS: Final = "1.3.6.1.4.1.1466.115.121.1.40"
 OIDS: Final = "1.3.6.1.4.1.1466.115.121.1.38"
 TELEPHONE: Final = "1.3.6.1.4.1.1466.115.121.1.50"
+POSTAL: Final = "1.3.6.1.4.1.1466.115.121.1.41"
+UUID: Final = "1.3.6.1.1.16.1"
 IGNORE: Final = "EQUALITY caseIgnoreMatch ORDERING caseIgnoreOrderingMatch SUBSTR caseIgnoreSubstringsMatch"
 TIMES: Final = "EQUALITY generalizedTimeMatch ORDERING generalizedTimeOrderingMatch"
 SERVER: Final = "NO-USER-MODIFICATION SINGLE-VALUE USAGE directoryOperation"
@@ -34,6 +36,15 @@ attributetype ( 2.5.18.3 NAME 'creatorsName' EQUALITY distinguishedNameMatch SYN
 attributetype ( 2.5.18.4 NAME 'modifiersName' EQUALITY distinguishedNameMatch SYNTAX {NAME} {SERVER} )
 attributetype ( 2.5.21.9 NAME 'structuralObjectClass' EQUALITY objectIdentifierMatch SYNTAX {OIDS} {SERVER} )
 attributetype ( t:1 NAME 'eTID' EQUALITY caseIgnoreMatch SYNTAX {STRING} {SERVER} X-PROV-INDEX 'eq' )
+attributetype ( 1.3.6.1.1.16.4 NAME 'entryUUID' EQUALITY uuidMatch ORDERING uuidOrderingMatch
+  SYNTAX {UUID} {SERVER} )
+attributetype ( 1.3.6.1.1.20 NAME 'entryDN' EQUALITY distinguishedNameMatch SYNTAX {NAME} {SERVER} )
+attributetype ( 2.5.18.10 NAME 'subschemaSubentry' EQUALITY distinguishedNameMatch SYNTAX {NAME} {SERVER} )
+attributetype ( 2.5.18.9 NAME 'hasSubordinates' EQUALITY booleanMatch SYNTAX {BOOLEAN} {SERVER} )
+attributetype ( 1.3.6.1.4.1.453.16.2.103 NAME 'numSubordinates' EQUALITY integerMatch
+  ORDERING integerOrderingMatch SYNTAX {INTEGER} {SERVER} )
+attributetype ( 2.5.21.5 NAME 'attributeTypes' EQUALITY objectIdentifierFirstComponentMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.3 USAGE directoryOperation )
 attributetype ( 2.5.4.41 NAME 'name' {IGNORE} SYNTAX {STRING} )
 attributetype ( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name X-PROV-INDEX 'eq' )
 attributetype ( 2.5.4.4 NAME ( 'sn' 'surname' ) SUP name )
@@ -57,12 +68,18 @@ attributetype ( t:14 NAME 'eTSyncPassword' EQUALITY octetStringMatch SYNTAX {OCT
   X-PROV-TRIGGER 'sync' X-PROV-SECRET 'TRUE' )
 attributetype ( t:15 NAME 'description' {IGNORE} SYNTAX {STRING} )
 attributetype ( t:16 NAME 'note' EQUALITY certificateExactMatch SYNTAX {STRING} )
+attributetype ( t:17 NAME 'postalAddress' EQUALITY caseIgnoreListMatch SUBSTR caseIgnoreListSubstringsMatch
+  SYNTAX {POSTAL} )
+attributetype ( t:18 NAME 'short' EQUALITY caseIgnoreMatch SYNTAX {STRING}{{4}} )
+attributetype ( t:19 NAME 'shorter' SUP short )
+attributetype ( t:20 NAME 'blob' SYNTAX {OCTETS}{{4}} )
 
 # classes
 objectclass ( 2.5.6.0 NAME 'top' ABSTRACT MUST objectClass )
 objectclass ( c:1 NAME 'domain' SUP top STRUCTURAL MUST dc MAY description )
 objectclass ( 2.5.6.6 NAME 'person' STRUCTURAL MUST ( cn $ sn ) MAY ( description $ telephoneNumber $ flags
-  $ uidNumber $ picture $ exact $ enabled $ since $ manager $ secretKey $ eTSyncPassword $ ou $ note ) )
+  $ uidNumber $ picture $ exact $ enabled $ since $ manager $ secretKey $ eTSyncPassword $ ou $ note
+  $ postalAddress $ short $ shorter $ blob ) )
 objectclass ( c:2 NAME 'employee' SUP person STRUCTURAL MAY mail )
 objectclass ( c:3 NAME 'device' SUP top STRUCTURAL MUST cn )
 objectclass ( c:4 NAME 'mailbox' AUXILIARY MUST mail )

@@ -68,7 +68,7 @@ def substrings(attribute: str, pattern: str) -> Substrings:
         (Equality("objectClass", b"person"), True),
         (Equality("objectClass", b"2.5.6.6"), True),
         (Equality("objectClass", b"device"), False),
-        (Equality("objectClass", b"noSuchClass"), False),
+        (Equality("objectClass", b"2.999.77"), False),
         (Equality("ou", b"x"), False),
     ],
 )
@@ -88,6 +88,9 @@ def test_equality_follows_the_rule_of_the_type(filter: Filter, expected: bool) -
         Equality("mail", "ä".encode()),
         Equality("picture", b"\xff\xd8"),
         Equality("note", b"x"),
+        Equality("objectClass", b"noSuchClass"),
+        Equality("structuralObjectClass", b"noSuchClass"),
+        Equality("attributeTypes", b"noSuchType"),
         GreaterOrEqual("mail", b"a"),
         GreaterOrEqual("uidNumber", b"x"),
         LessOrEqual("picture", b"x"),
@@ -105,6 +108,17 @@ def test_equality_follows_the_rule_of_the_type(filter: Filter, expected: bool) -
         Extensible("integerMatch", "uidNumber", b"x"),
         Extensible("integerMatch", None, b"x"),
         Extensible("caseIgnoreSubstringsMatch", "cn", b"no star"),
+        Extensible("caseIgnoreMatch", "uidNumber", b"9"),
+        Extensible("integerMatch", "cn", b"9"),
+        Extensible("integerBitAndMatch", "telephoneNumber", b"1"),
+        Extensible("generalizedTimeMatch", "cn", b"20240101120000Z"),
+        Extensible("wordMatch", "cn", b"-"),
+        Equality("entryUUID", b"no UUID"),
+        Equality("entryDN", b"no name"),
+        substrings("entryDN", "cn=*"),
+        Present("hasSubordinates"),
+        Equality("hasSubordinates", b"TRUE"),
+        GreaterOrEqual("numSubordinates", b"0"),
     ],
 )
 def test_what_cannot_be_judged_is_undefined_and_so_is_its_negation(filter: Filter) -> None:
@@ -139,7 +153,9 @@ def test_secret_attributes_are_never_matched_not_even_their_presence(filter: Fil
 
 
 def test_a_rule_over_all_attributes_leaves_the_secret_ones_out() -> None:
-    assert verdict(Extensible("octetStringMatch", None, b"hunter2")) is None
+    without = person(secretKey="hunter2")
+    assert verdict(Extensible("octetStringMatch", None, b"hunter2"), without) is None
+    assert verdict(Extensible("octetStringMatch", None, b"hunter2")) is False  # there is a picture
     assert verdict(Extensible("caseIgnoreMatch", None, b"hunter2")) is False
 
 
@@ -268,10 +284,77 @@ def test_a_stored_value_that_cannot_be_judged_leaves_the_others_their_say() -> N
         (Extensible("caseIgnoreSubstringsMatch", "description", b"*brown*\\2A"), False),
         (Extensible("caseIgnoreSubstringsMatch", None, b"*brown*"), True),
         (Extensible(None, "ou", b"staff"), False),
+        (Extensible("caseExactMatch", "mail", b"j@x"), True),
+        (Extensible("caseExactMatch", "telephoneNumber", b"+49 30-123"), True),
+        (Extensible("caseExactMatch", "telephoneNumber", b"+4930123"), False),
+        (Extensible("wordMatch", "description", b"BROWN"), True),
+        (Extensible("wordMatch", "description", b"row"), False),
+        (Extensible("wordMatch", None, b"fox"), True),
+        (Extensible("keywordMatch", "description", b"a quick brown fox"), True),
+        (Extensible("generalizedTimeOrderingMatch", "since", b"20240101120001Z"), True),
+        (Extensible("octetStringMatch", "picture", b"\xff\xd8"), True),
+        (Extensible("distinguishedNameMatch", None, b"cn=boss,ou=staff,dc=im"), True),
+        (Extensible("1.2.840.113556.1.4.804", None, b"512"), True),
     ],
 )
 def test_extensible_match(filter: Filter, expected: bool | None) -> None:
     assert verdict(filter) is expected
+
+
+def test_a_definition_is_found_by_any_name_or_oid_of_what_it_defines() -> None:
+    entry = raw(
+        attributeTypes=[b"( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name )", b"( 2.5.4.41 NAME 'name' )"]
+    )
+    for name in (b"2.5.4.3", b"cn", b"COMMONNAME", b"name"):
+        assert verdict(Equality("attributeTypes", name), entry) is True
+    assert verdict(Equality("attributeTypes", b"sn"), entry) is False
+    assert verdict(Extensible("objectIdentifierFirstComponentMatch", "attributeTypes", b"cn"), entry) is True
+
+
+def test_a_list_of_lines_matches_line_by_line_and_no_part_runs_over_a_line() -> None:
+    entry = raw(postalAddress=[rb"1234 Main St.$\241,000 Sweepstakes$Back\5Cslash"])
+    for pattern, expected in [
+        ("1234*", True),
+        ("*main*sweep*", True),
+        ("*back\\slash", True),
+        ("*$1,000*", True),
+        ("*St.*Back*", True),
+        ("*St.$*", False),
+        ("*st. 1*", False),
+        ("*\\24*", False),
+        ("*main st.", False),
+        ("sweep*", False),
+    ]:
+        assert verdict(substrings("postalAddress", pattern), entry) is expected, pattern
+
+
+# ---------------------------------------------------------------- computed attributes
+
+
+def test_what_follows_from_the_entry_can_be_asked_about_as_if_it_were_stored() -> None:
+    for filter, expected in [
+        (Equality("entryDN", b"CN=jack, DC=im"), True),
+        (Equality("entryDN", b"cn=jill,dc=im"), False),
+        (Present("entryDN"), True),
+        (Equality("entryUUID", b"00000000-0000-0000-0000-000000000001"), True),
+        (Equality("entryUUID", b"00000000-0000-0000-0000-000000000002"), False),
+        (GreaterOrEqual("entryUUID", b"00000000-0000-0000-0000-000000000001"), True),
+        (Present("entryUUID"), True),
+        (Equality("structuralObjectClass", b"EMPLOYEE"), True),
+        (Equality("structuralObjectClass", b"person"), False),
+        (Equality("subschemaSubentry", b"cn=subschema"), True),
+        (Extensible("distinguishedNameMatch", "entryDN", b"cn=jack,dc=im"), True),
+        (Extensible("distinguishedNameMatch", None, b"cn=jack,dc=im"), True),
+        (Extensible("uuidMatch", None, b"00000000-0000-0000-0000-000000000001"), True),
+    ]:
+        assert verdict(filter) is expected, filter
+        assert verdict(Not(filter)) is (not expected), filter
+
+
+def test_an_entry_whose_id_is_no_uuid_has_no_entryuuid() -> None:
+    entry = raw(cn=[b"a"])
+    assert verdict(Present("entryUUID"), entry) is False
+    assert verdict(Equality("entryUUID", b"00000000-0000-0000-0000-000000000001"), entry) is False
 
 
 def test_dn_attributes_of_all_levels_take_part_when_asked_for() -> None:

@@ -58,7 +58,16 @@ def test_a_space_with_a_combining_mark_is_a_character() -> None:
     assert prepare("é  \u0301x") == "é  \u0301x"
 
 
+def test_a_mark_without_a_combining_class_makes_a_space_a_character_too() -> None:
+    """RFC 4518 appendix A lists marks by their category: U+0903 combines though its class is 0."""
+    assert prepare("a  \u0903b") == "a  \u0903b"
+    assert spaced("a  \u0903b") == " a   \u0903b "
+
+
 def test_values_and_parts_are_spaced_as_rfc_4518_2_6_1_says() -> None:
+    assert spaced(prepare("foo bar  ")) == " foo  bar "
+    assert prepare_part("foo bar  ", True, first=True) == " foo  bar "
+    assert prepare_part("foo bar  ", True) == prepare_part("foo bar  ", True, last=True) == "foo  bar "
     assert spaced(prepare("foo bar  baz")) == " foo  bar  baz "
     assert spaced("") == "  "
     assert prepare_part("Foo ", True, first=True) == " foo "
@@ -67,6 +76,13 @@ def test_values_and_parts_are_spaced_as_rfc_4518_2_6_1_says() -> None:
     assert prepare_part("baz  ", True, last=True) == "baz "
     assert prepare_part("   ", True) == " "
     assert prepare_part("é\u00a0", True) == "é "
+
+
+def test_what_is_mapped_to_nothing_is_no_space_at_the_ends_of_a_part() -> None:
+    assert prepare_part("\x1ca\x1f", True) == "a"
+    assert prepare_part("\x00 a", True) == " a"
+    assert prepare_part("\u00ad", True) == " "
+    assert prepare_part(" \u0301x", True) == " \u0301x"
 
 
 def test_numbers_and_telephone_numbers_have_no_spaces_or_hyphens() -> None:

@@ -246,14 +246,20 @@ def test_a_repeated_definition_may_use_other_words_for_the_same() -> None:
 
 def test_the_definitions_can_be_read_back_into_the_same_schema() -> None:
     definitions = small().definitions()
-    assert set(definitions) == {"attributeTypes", "objectClasses", "matchingRules", "ldapSyntaxes"}
+    assert set(definitions) == {
+        "attributeTypes",
+        "objectClasses",
+        "matchingRules",
+        "matchingRuleUse",
+        "ldapSyntaxes",
+    }
     keywords = {
         "attributeTypes": "attributetype",
         "objectClasses": "objectclass",
         "matchingRules": "matchingrule",
         "ldapSyntaxes": "ldapsyntax",
     }
-    text = "\n".join(f"{keywords[kind]} {one}" for kind, found in definitions.items() for one in found)
+    text = "\n".join(f"{keyword} {one}" for kind, keyword in keywords.items() for one in definitions[kind])
     again = Schema.parse([("again", text)])
     assert again.definitions() == definitions
     assert again.indexed == small().indexed
@@ -268,3 +274,17 @@ def test_a_rule_and_a_syntax_that_only_a_file_knows_are_taken_as_they_are() -> N
     assert schema.attribute("odd").comparable is None
     assert any("oddMatch" in text for text in schema.definitions()["matchingRules"])
     assert any("2.999.6.1" in text for text in schema.definitions()["ldapSyntaxes"])
+
+
+@pytest.mark.parametrize(
+    ("syntax", "bound"), [("{64}", 64), ("", None), ("{}", None), ("{0}", None), (" {7}", 7)]
+)
+def test_a_bound_is_read_with_its_syntax_and_inherited(syntax: str, bound: int | None) -> None:
+    schema = with_site(
+        f"attributetype ( 2.999.6.1 NAME 'bounded' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{syntax} )\n"
+        "attributetype ( 2.999.6.2 NAME 'below' SUP bounded )\n"
+        "attributetype ( 2.999.6.3 NAME 'own' SUP bounded SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{3} )\n"
+    )
+    assert schema.attribute("bounded").bound == bound
+    assert schema.attribute("below").bound == bound
+    assert schema.attribute("own").bound == 3

@@ -83,7 +83,7 @@ def test_values_of_the_name_are_added_where_they_are_missing() -> None:
     ("attributes", "dn", "code", "said"),
     [
         ([*PERSON, ("nosuch", [b"vv9"])], "cn=Jack,dc=im", ResultCode.UNDEFINED_ATTRIBUTE_TYPE, "nosuch"),
-        (PERSON, "nosuch=x,dc=im", ResultCode.UNDEFINED_ATTRIBUTE_TYPE, "nosuch"),
+        (PERSON, "nosuch=x,dc=im", ResultCode.NAMING_VIOLATION, "nosuch: no such attribute type"),
         (
             [*PERSON, ("flags", [b"vv9"])],
             "cn=Jack,dc=im",
@@ -118,6 +118,30 @@ def test_values_of_the_name_are_added_where_they_are_missing() -> None:
             "uidNumber: expected a single",
         ),
         (
+            [*PERSON, ("flags", [b"1", b"vv9"])],
+            "cn=Jack,dc=im",
+            ResultCode.INVALID_ATTRIBUTE_SYNTAX,
+            "flags, value 2: expected an integer",
+        ),
+        (
+            [*PERSON, ("description", [b"a", b"vv9", b"VV9"])],
+            "cn=Jack,dc=im",
+            ResultCode.ATTRIBUTE_OR_VALUE_EXISTS,
+            "description, value 3: the same as value 2",
+        ),
+        (
+            [*PERSON, ("short", [b"vv999"])],
+            "cn=Jack,dc=im",
+            ResultCode.CONSTRAINT_VIOLATION,
+            "short: expected at most 4 characters",
+        ),
+        (
+            [*PERSON, ("entryUUID", [b"00000000-0000-0000-0000-000000000001"])],
+            "cn=Jack,dc=im",
+            ResultCode.CONSTRAINT_VIOLATION,
+            "entryUUID: only the server",
+        ),
+        (
             [*PERSON, ("createTimestamp", [b"20260101000000Z"])],
             "cn=Jack,dc=im",
             ResultCode.CONSTRAINT_VIOLATION,
@@ -140,6 +164,7 @@ def test_values_of_the_name_are_added_where_they_are_missing() -> None:
             "structural",
         ),
         ([("objectClass", [b"top"])], "cn=Jack,dc=im", ResultCode.OBJECT_CLASS_VIOLATION, "structural"),
+        (PERSON, "mail=vv9,dc=im", ResultCode.OBJECT_CLASS_VIOLATION, "mail is not allowed"),
         (
             [("objectClass", [b"person", b"device"]), ("sn", [b"x"])],
             "cn=Jack,dc=im",
@@ -236,6 +261,20 @@ def test_rules_about_the_whole_are_judged_after_the_last_change() -> None:
         ([(ADD, "description", [b"x", b"X"])], ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, "description"),
         ([(REPLACE, "description", [b"x", b"X"])], ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, "description"),
         ([(ADD, "description", [])], ResultCode.PROTOCOL_ERROR, "description"),
+        (
+            [(ADD, "description", [b"x", b"VV1"])],
+            ResultCode.ATTRIBUTE_OR_VALUE_EXISTS,
+            "description, value 2: the entry has",
+        ),
+        (
+            [(DELETE, "description", [b"vv1", b"vv9"])],
+            ResultCode.NO_SUCH_ATTRIBUTE,
+            "description, value 2: the entry does not have",
+        ),
+        ([(DELETE, "description", [b"vv1", b"VV1"])], ResultCode.ATTRIBUTE_OR_VALUE_EXISTS, "description"),
+        ([(REPLACE, "short", [b"x", b"vv999"])], ResultCode.CONSTRAINT_VIOLATION, "short, value 2"),
+        ([(REPLACE, "entryDN", [b"cn=vv9"])], ResultCode.CONSTRAINT_VIOLATION, "entryDN"),
+        ([(ADD, "note", [b"vv9"]), (DELETE, "note", [b"vv9"])], ResultCode.INAPPROPRIATE_MATCHING, "note"),
         ([(DELETE, "description", [b"vv9"])], ResultCode.NO_SUCH_ATTRIBUTE, "description"),
         ([(DELETE, "ou", [])], ResultCode.NO_SUCH_ATTRIBUTE, "ou"),
         ([(DELETE, "ou", [b"vv9"])], ResultCode.NO_SUCH_ATTRIBUTE, "ou"),
@@ -268,6 +307,15 @@ def test_rules_about_the_whole_are_judged_after_the_last_change() -> None:
         ([(ADD, "objectClass", [b"nosuch"])], ResultCode.OBJECT_CLASS_VIOLATION, "nosuch"),
         ([(INCREMENT, "description", [b"1"])], ResultCode.CONSTRAINT_VIOLATION, "description"),
         ([(INCREMENT, "flags", [b"1"])], ResultCode.NO_SUCH_ATTRIBUTE, "flags"),
+        ([(INCREMENT, "flags;x-a", [b"1"])], ResultCode.NO_SUCH_ATTRIBUTE, "flags"),
+        ([(INCREMENT, "uidNumber", [b"1.5"])], ResultCode.INVALID_ATTRIBUTE_SYNTAX, "uidNumber"),
+        ([(INCREMENT, "secretKey", [b"1"])], ResultCode.CONSTRAINT_VIOLATION, "secretKey"),
+        ([(INCREMENT, "numSubordinates", [b"1"])], ResultCode.CONSTRAINT_VIOLATION, "numSubordinates"),
+        (
+            [(REPLACE, "uidNumber", [b"9" * 4_000]), (INCREMENT, "uidNumber", [b"1"])],
+            ResultCode.INVALID_ATTRIBUTE_SYNTAX,
+            "uidNumber",
+        ),
         ([(INCREMENT, "uidNumber", [b"1", b"2"])], ResultCode.PROTOCOL_ERROR, "uidNumber"),
         ([(INCREMENT, "uidNumber", [])], ResultCode.PROTOCOL_ERROR, "uidNumber"),
         ([(INCREMENT, "uidNumber", [b"vv9"])], ResultCode.INVALID_ATTRIBUTE_SYNTAX, "uidNumber"),
@@ -317,6 +365,25 @@ def test_increment_counts_up_and_down_every_value() -> None:
     entry = person(flags=["9", "-1"])
     assert change(entry, (INCREMENT, "flags", [b"2"])).texts("flags") == ("11", "1")
     assert change(entry, (INCREMENT, "flags", [b"-10"])).texts("flags") == ("-1", "-11")
+    assert change(entry, (INCREMENT, "flags", [b"0"])).texts("flags") == ("9", "-1")
+    large = person(flags="9" * 30)
+    assert change(large, (INCREMENT, "flags", [b"1"])).text("flags") == "1" + "0" * 30
+
+
+def test_an_increment_sees_what_the_changes_before_it_left() -> None:
+    after = change(
+        person(),
+        (ADD, "flags", [b"1"]),
+        (INCREMENT, "flags", [b"2"]),
+        (DELETE, "flags", [b"3"]),
+        (ADD, "flags", [b"7"]),
+    )
+    assert after.texts("flags") == ("7",)
+
+
+def test_an_increment_may_not_take_the_entry_s_name_away() -> None:
+    entry = add([("objectClass", [b"person"]), ("cn", [b"x"]), ("sn", [b"y"])], "uidNumber=5,dc=im")
+    assert change_refused(entry, (INCREMENT, "uidNumber", [b"1"]))[0] is ResultCode.NOT_ALLOWED_ON_RDN
 
 
 def test_a_change_elsewhere_is_not_held_up_by_what_older_schemas_allowed() -> None:
