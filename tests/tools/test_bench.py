@@ -1,21 +1,20 @@
-"""The benchmark's own tools tell the truth: the generator counts what it is answered, the runner runs."""
+"""The password cycle's tools tell the truth: the generator counts what it is answered, the runner runs."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from generator import HERE as BENCH
 
 from provserver.ldap.codec import decode_message, encode_message
 from provserver.ldap.messages import (
@@ -35,29 +34,17 @@ from provserver.ldap.results import Result, ResultCode
 from provserver.testing.slapd import require_slapd
 from provserver.vault.secret import Secret
 
-BENCH = Path(__file__).parents[2] / "tools" / "bench"
 PASSWORD = b"0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def prepared() -> ModuleType:
-    """tools/bench/requests.py, under a name that no package has."""
-    spec = importlib.util.spec_from_file_location("bench_requests", BENCH / "requests.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_requests"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("prepared")
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler: apt-get install -y gcc libc6-dev")
-    path = tmp_path_factory.mktemp("bench") / "cycle"
-    subprocess.run(["cc", "-O1", "-Wall", "-Werror", "-o", path, BENCH / "cycle.c"], check=True)
-    return path
+@pytest.fixture
+def program(compiled: Callable[[str], Path]) -> Path:
+    return compiled("cycle")
 
 
 def modify(prepared: ModuleType, dn: str = "cn=x") -> Any:
@@ -81,42 +68,31 @@ Answers = Callable[[Message, int], bytes]
 """The bytes for a request, given it and how many requests came before it on its connection."""
 
 
-@pytest.fixture
-def served(program: Path, cycles: Path) -> Iterator[Callable[..., tuple[dict[str, Any], bytes]]]:
-    """Runs the generator against a server that answers as the test says; its report and the outcomes."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
+def answering(answers: Answers) -> Callable[[socket.socket], None]:
+    """Talks as the answers say, one byte at a time; nothing closes the connection."""
 
-    def serve(answers: Answers) -> None:
-        try:
-            while True:
-                client, _ = listener.accept()
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                thread = threading.Thread(target=talk, args=(client, answers))
-                thread.start()
-                threads.append(thread)
-        except OSError:
-            return
-
-    def talk(client: socket.socket, answers: Answers) -> None:
+    def talk(client: socket.socket) -> None:
         count = 0
-        with client:
-            while data := client.recv(4096):  # the generator never pipelines: one request is one read
-                answer = answers(decode_message(data, 0, len(data)), count)
-                if not answer:
-                    return
-                for octet in answer:
-                    client.sendall(bytes([octet]))
-                count += 1
+        while data := client.recv(4096):  # the generator never pipelines: one request is one read
+            answer = answers(decode_message(data, 0, len(data)), count)
+            if not answer:
+                return
+            for octet in answer:
+                client.sendall(bytes([octet]))
+            count += 1
+
+    return talk
+
+
+@pytest.fixture
+def served(program: Path, cycles: Path, listen: Any) -> Callable[..., tuple[dict[str, Any], bytes]]:
+    """Runs the generator against a server that answers as the test says; its report and the outcomes."""
 
     def run(answers: Answers, connections: int = 1) -> tuple[dict[str, Any], bytes]:
-        thread = threading.Thread(target=serve, args=(answers,))
-        thread.start()
-        threads.append(thread)
+        port = listen(answering(answers))
         outcomes = cycles.with_suffix(".outcomes")
-        port = str(listener.getsockname()[1])
         done = subprocess.run(
-            [program, "run", cycles, "127.0.0.1", port, str(connections), "0", outcomes],
+            [program, "run", cycles, "127.0.0.1", str(port), str(connections), "0", outcomes],
             capture_output=True,
             text=True,
             check=False,
@@ -124,12 +100,7 @@ def served(program: Path, cycles: Path) -> Iterator[Callable[..., tuple[dict[str
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout), outcomes.read_bytes()
 
-    yield run
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
+    return run
 
 
 def good(request: Message, count: int) -> bytes:
@@ -186,26 +157,37 @@ def test_an_answer_to_another_request_is_not_taken_for_the_one_under_way(served:
     assert report["refusals"][0]["text"] == "an answer to another request than the one under way"
 
 
-def test_a_bind_that_is_refused_is_no_run_at_all(program: Path, cycles: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def refuse() -> None:
-            client, _ = listener.accept()
-            with client:
-                client.recv(4096)
-                refusal = Result(ResultCode.INVALID_CREDENTIALS, "who are you")
-                client.sendall(encode_message(Message(1, BindResponse(refusal))))
-                client.recv(4096)
-
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        port = str(listener.getsockname()[1])
-        done = subprocess.run(
-            [program, "run", cycles, "127.0.0.1", port, "1", "0"], capture_output=True, text=True, check=False
-        )
-        thread.join(10)
+def test_a_bind_that_is_refused_is_no_run_at_all(program: Path, cycles: Path, listen: Any) -> None:
+    refusal = Result(ResultCode.INVALID_CREDENTIALS, "who are you")
+    port = listen(answering(lambda request, count: encode_message(Message(1, BindResponse(refusal)))))
+    done = subprocess.run(
+        [program, "run", cycles, "127.0.0.1", str(port), "1", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert "bind refused with code 49: who are you" in done.stderr
+
+
+def test_a_loop_begins_where_it_is_told_and_goes_on_from_the_start(
+    program: Path, prepared: ModuleType, tmp_path: Path, listen: Any
+) -> None:
+    path = tmp_path / "three.cycles"
+    requests = [[modify(prepared, f"cn={name}").with_password(PASSWORD)] for name in "abc"]
+    prepared.write_cycles(
+        path, prepared.bind_request("", Secret(b"")), [prepared.Step(ModifyRequest)], requests
+    )
+    asked: list[str] = []
+
+    def answers(request: Message, count: int) -> bytes:
+        if count:
+            asked.append(request.operation.dn)  # type: ignore[union-attr]
+        return good(request, count) if count < 5 else b""
+
+    port = listen(answering(answers))
+    subprocess.run([program, "loop", path, "127.0.0.1", str(port), "1", "60", "2"], check=True)
+    assert asked == ["cn=c", "cn=a", "cn=b", "cn=c", "cn=a"]
 
 
 def test_a_file_that_is_cut_off_is_not_run(program: Path, cycles: Path) -> None:
@@ -228,11 +210,11 @@ def test_a_spliced_request_is_what_the_codec_would_have_written(prepared: Module
     assert spliced == encode_message(Message(2, ModifyRequest("cn=x", (change,))))
 
 
-def test_random_users_come_evenly_and_never_again_within_the_gap(prepared: ModuleType) -> None:
+def test_spaced_draws_come_evenly_and_never_again_within_the_gap(prepared: ModuleType) -> None:
     import itertools
     import random
 
-    drawn = list(itertools.islice(prepared.random_users(100, random.Random(3)), 5000))
+    drawn = list(itertools.islice(prepared.spaced_draws(100, random.Random(3)), 5000))
     assert set(drawn) == set(range(100))
     for start in range(len(drawn) - 50):
         assert len(set(drawn[start : start + 50])) == 50
@@ -255,7 +237,7 @@ def test_entries_before_the_final_answer_are_counted_against_what_is_expected(
         assert json.loads(done.stdout)[outcome] == 10
 
 
-def test_the_files_head_is_as_cycle_c_describes_it(cycles: Path) -> None:
+def test_the_files_head_is_as_prepared_h_describes_it(cycles: Path) -> None:
     head = cycles.read_bytes()
     assert struct.unpack_from("<8sII", head) == (b"PVCYCLE1", 2, 20)
     assert struct.unpack_from("<4B4B", head, 20) == (2, 0x67, 0, 255, 3, 0x6F, 6, 255)
@@ -277,5 +259,5 @@ def test_the_whole_benchmark_runs_against_slapd(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (one,) = json.loads(report.read_text())["measurements"]
     assert one["generator"]["refused"] == 0
-    assert one["cycles_per_second"] > 0
+    assert one["per_second"] > 0
     assert "cycles/s" in done.stdout

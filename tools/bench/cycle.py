@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -23,11 +24,13 @@ from typing import Any
 
 import generator
 import machine
+from cycle_report import Measurement, table
 from deliveries import NotAnswered, ask_outbox_size, compare_held_passwords, verify_deliveries
 from generator import BenchFailed, Load
 from our_side import FILL_STEPS, Instance, OurSide
-from report import Measurement, table
-from requests import Passwords, random_users, write_cycles
+from prepared import Passwords, spaced_draws, write_cycles
+from report import OURS, SLAPD
+from runs import Run, counted
 from side import CHECKS, Side
 from slapd_side import SlapdSide
 
@@ -36,7 +39,6 @@ from provserver.testing.slapd import SlapdFailed, SlapdMissing
 MOST_CYCLES_PER_SECOND = 12_000
 """So many are prepared for each second of a run. When they run out, the run ends early and says so."""
 CHECKED_USERS = 50
-OURS, SLAPD = "ours", "slapd"
 
 
 class Bench:
@@ -47,7 +49,7 @@ class Bench:
         self.directory = directory
         self.program = generator.compiled(directory)
         self.passwords = Passwords(random.Random(options.seed))  # noqa: S311  not secret
-        self.users = random_users(options.users, random.Random(options.seed + 1))  # noqa: S311
+        self.users = spaced_draws(options.users, random.Random(options.seed + 1))  # noqa: S311
 
     def say(self, text: str) -> None:
         print(f"  {text}", file=sys.stderr, flush=True)
@@ -55,7 +57,7 @@ class Bench:
     def fill(self, instance: Instance) -> None:
         """Give each user of ours a full history, by the syncs that would have made it."""
         path = self.directory / "fill.cycles"
-        count = write_cycles(path, instance.bind, FILL_STEPS, instance.fill_cycles())
+        count = write_cycles(path, instance.home.agent, FILL_STEPS, instance.fill_cycles())
         side = OurSide(instance, 0)
         try:
             begin = time.monotonic()
@@ -93,49 +95,43 @@ class Bench:
     def measure(self, side: Side, connections: int) -> Measurement:
         """One counted run."""
         pids = side.pids()
-        server_before, busy_before = machine.cpu_seconds(pids), machine.busy_seconds()
-        load, changed, ended = self._load(side, connections, self.options.seconds)
-        server_cpu = machine.cpu_seconds(pids) - server_before
-        other = machine.busy_seconds() - busy_before - server_cpu - load.generator_cpu
-        rate, verified = None, ""
-        if isinstance(side, OurSide):
-            rate, verified, server_cpu = self._delivered(
-                side, load, changed, ended, server_cpu, server_before
-            )
-        else:
-            rate = (load.cycles + load.late) / load.until_last_answer if load.until_last_answer else 0.0
-        return Measurement(side.name, connections, load, server_cpu, max(0.0, other), rate, verified)
-
-    def _load(self, side: Side, connections: int, seconds: float) -> tuple[Load, dict[int, bytes], float]:
-        """Run it; who was changed to what last; when it ended (time.monotonic)."""
         path = self.directory / "run.cycles"
-        most = int(seconds * MOST_CYCLES_PER_SECOND) + connections
-        planned = [(user, self.passwords.fresh()) for user in itertools.islice(self.users, most)]
-        write_cycles(path, side.bind, side.steps, (side.cycle(user, password) for user, password in planned))
-        load = generator.run(self.program, path, side.port, connections, seconds)
+        planned = self._planned(side, path, connections)
+        cpu_before = machine.cpu_seconds(pids)
+        run = counted(
+            side.name,
+            pids,
+            connections,
+            lambda: generator.run(self.program, path, side.port, connections, self.options.seconds),
+        )
         ended = time.monotonic()
         path.unlink()
-        changed: dict[int, bytes] = {}
-        for (user, password), outcome in zip(planned, load.outcomes, strict=True):
-            if outcome == generator.ACKNOWLEDGED:
-                changed[user] = password
-            elif outcome not in (generator.NOT_BEGUN, generator.REFUSED):
-                changed.pop(user, None)  # nobody knows what its password is now
-        return load, changed, ended
+        load = run.load
+        if isinstance(side, OurSide):
+            changed = last_passwords(planned, load.outcomes)
+            rate, verified, cpu = self._delivered(side, run, changed, ended, cpu_before)
+            return Measurement(dataclasses.replace(run, server_cpu=cpu), rate, verified)
+        return Measurement(run, load.acknowledged / load.until_last_answer if load.until_last_answer else 0.0)
+
+    def _planned(self, side: Side, path: Path, connections: int) -> Sequence[tuple[int, bytes]]:
+        """Write a run's cycles; who is changed to what by each."""
+        most = int(self.options.seconds * MOST_CYCLES_PER_SECOND) + connections
+        planned = [(user, self.passwords.fresh()) for user in itertools.islice(self.users, most)]
+        write_cycles(path, side.bind, side.steps, (side.cycle(user, password) for user, password in planned))
+        return planned
 
     def _delivered(
         self,
         side: OurSide,
-        load: Load,
+        run: Run,
         changed: dict[int, bytes],
         ended: float,
-        cpu: float,
         cpu_before: float,
     ) -> tuple[float | None, str, float]:
         """Rate until the outbox was empty, what the endpoints hold, CPU time with these deliveries."""
         try:
             questions = ask_outbox_size(side), compare_held_passwords(side, self.program, self.directory)
-            cpu_then = [cpu]
+            cpu_then = [run.server_cpu]
 
             def outstanding() -> int:
                 left = questions[0]()
@@ -150,16 +146,27 @@ class Bench:
             raise BenchFailed(
                 f"{side.name}: {len(done.wrong)} of {done.asked} passwords did not arrive: {done.wrong[0]}"
             )
-        seconds = load.until_last_answer + done.emptied - ended
+        seconds = run.load.until_last_answer + done.emptied - ended
         return (
-            (load.cycles + load.late) / seconds,
+            run.load.acknowledged / seconds,
             f"{done.asked} passwords verified at their endpoints",
             cpu_then[0],
         )
 
 
+def last_passwords(planned: Sequence[tuple[int, bytes]], outcomes: bytes) -> dict[int, bytes]:
+    """Who was changed to what last, of those whose last change was acknowledged."""
+    changed: dict[int, bytes] = {}
+    for (user, password), outcome in zip(planned, outcomes, strict=True):
+        if outcome == generator.ACKNOWLEDGED:
+            changed[user] = password
+        elif outcome not in (generator.NOT_BEGUN, generator.REFUSED):
+            changed.pop(user, None)  # nobody knows what its password is now
+    return changed
+
+
 def demand_no_refusal(what: str, load: Load) -> None:
-    if load.refused or load.unknown:
+    if load.failed:
         raise BenchFailed(f"{what} failed: {'; '.join(load.refusals)}")
 
 
@@ -174,7 +181,7 @@ def sides(bench: Bench, stack: contextlib.ExitStack) -> list[Side]:
         found.append(slapd)
     if options.only != SLAPD:
         bench.say(f"ours: loading {options.users} users with three accounts each")
-        instance = Instance(options.users, bench.directory)
+        instance = Instance.made(options.users, bench.directory)
         stack.callback(instance.remove)
         bench.fill(instance)
         for number, wait in enumerate(options.wait):
@@ -212,11 +219,12 @@ def measured(bench: Bench, stack: contextlib.ExitStack) -> int:
         for side in contestants:
             one = bench.measure(side, connections)
             measurements.append(one)
-            bench.say(f"{side.name}, {connections} connections: {one.load.rate:,.0f} cycles/s")
-            remarks = [f"refused or lost: {text}" for text in one.load.refusals] + (
+            load = one.run.load
+            bench.say(f"{side.name}, {connections} connections: {load.rate:,.0f} cycles/s")
+            remarks = [f"refused or lost: {text}" for text in load.refusals] + (
                 [one.verified] if one.verified else []
             )
-            if one.load.exhausted:
+            if load.exhausted:
                 remarks.append(f"the {MOST_CYCLES_PER_SECOND} cycles prepared for each second ran out early")
             for remark in remarks:
                 bench.say(f"  {remark}")
@@ -234,18 +242,16 @@ def measured(bench: Bench, stack: contextlib.ExitStack) -> int:
         "the generator alone, against a null server: "
         + ", ".join(f"{load.rate:,.0f} cycles/s ({number} connections)" for number, load in alone.items())
     )
-    print("\n".join([*lines, "", table(measurements)]))
+    print("\n".join([*lines, "", table(measurements).text()]))
     if options.json:
         content: dict[str, Any] = {
-            "facts": {name: getattr(facts, name) for name in facts.__slots__},
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()
-            },
+            "facts": dataclasses.asdict(facts),
+            "options": vars(options),
             "generator_alone": {str(number): load.report for number, load in alone.items()},
-            "measurements": [one.as_json() for one in measurements],
+            "measurements": [one.figures() for one in measurements],
         }
         options.json.write_text(json.dumps(content, indent=1, default=str) + "\n")
-    return 0 if all(not one.load.unknown and not one.load.refused for one in measurements) else 1
+    return 0 if not any(one.run.load.failed for one in measurements) else 1
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

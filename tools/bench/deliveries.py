@@ -7,7 +7,6 @@ they should (the emulated connector keeps a digest; no password ever comes back)
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,19 +15,13 @@ from typing import Final
 
 import generator
 from generator import BenchFailed
-from our_side import ADMINISTRATOR, VIEW, OurSide, account_names
-from requests import Step, Template, bind_request, write_cycles
+from line import Line, values_of
+from our_home import VIEW
+from our_side import OurSide, account_names
+from prepared import Step, Template, write_cycles
 
-from provserver.ldap.codec import decode_message, encode_message
 from provserver.ldap.filters import Present, Scope
-from provserver.ldap.messages import (
-    CompareRequest,
-    DerefAliases,
-    Message,
-    SearchRequest,
-    SearchResultDone,
-    SearchResultEntry,
-)
+from provserver.ldap.messages import CompareRequest, DerefAliases, SearchRequest
 from provserver.ldap.results import ResultCode
 
 MONITOR: Final = "cn=monitor"
@@ -86,16 +79,18 @@ def verify_deliveries(last: Mapping[int, bytes], outstanding: Outstanding, not_h
 
 def ask_outbox_size(side: OurSide) -> Outstanding:
     """Asks by a search of cn=monitor for provOutboxSize, on a connection that stays open."""
-    line = _Line(side)
+    line = Line(side.port, side.instance.home.administrator)
     request = SearchRequest(
         MONITOR, Scope.BASE, DerefAliases.NEVER, 0, 0, False, Present("objectClass"), (OUTBOX_SIZE,)
     )
 
     def outstanding() -> int:
-        entry = line.search(request)
-        for attribute in entry.attributes if entry else ():
-            if attribute.description.lower() == OUTBOX_SIZE.lower():
-                return int(attribute.values[0])
+        answer = line.ask(request)
+        if answer.result.code is not ResultCode.SUCCESS:
+            raise NotAnswered(f"search of {MONITOR}: {answer.said}")
+        for entry in answer.entries:
+            for value in values_of(entry).get(OUTBOX_SIZE.lower(), ()):
+                return int(value)
         raise NotAnswered(f"{MONITOR} has no {OUTBOX_SIZE}")
 
     return outstanding
@@ -103,7 +98,7 @@ def ask_outbox_size(side: OurSide) -> Outstanding:
 
 def compare_held_passwords(side: OurSide, program: Path, directory: Path) -> NotHeld:
     """Asks by compare of provHeldPassword on each account entry, through the load generator."""
-    bind = bind_request(ADMINISTRATOR + VIEW, side.instance.administrator_password)
+    bind = side.instance.home.administrator
     steps = (Step(CompareRequest, ResultCode.COMPARE_TRUE),)
 
     def not_held(expected: Sequence[Expected]) -> Sequence[str]:
@@ -125,48 +120,3 @@ def compare_held_passwords(side: OurSide, program: Path, directory: Path) -> Not
         return wrong
 
     return not_held
-
-
-class _Line:
-    """A blocking connection of the administrator's, for one question at a time."""
-
-    def __init__(self, side: OurSide) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", side.port), timeout=30)
-        self._buffer = b""
-        self._socket.sendall(bind_request(ADMINISTRATOR + VIEW, side.instance.administrator_password))
-        self._answer()
-
-    def search(self, request: SearchRequest) -> SearchResultEntry | None:
-        """The entry that was found, if any. NotAnswered with the result when it is none of the good ones."""
-        self._socket.sendall(encode_message(Message(2, request)))
-        found = None
-        while True:
-            operation = self._answer().operation
-            if isinstance(operation, SearchResultEntry):
-                found = operation
-            elif isinstance(operation, SearchResultDone):
-                if operation.result.code is not ResultCode.SUCCESS:
-                    said = f"{operation.result.code.name}: {operation.result.diagnostic}"
-                    raise NotAnswered(f"search of {request.base}: {said}")
-                return found
-
-    def _answer(self) -> Message:
-        """The next message; all of ours are shorter than 64 KiB and come with definite lengths."""
-        while (end := _end(self._buffer)) > len(self._buffer):
-            more = self._socket.recv(65536)
-            if not more:
-                raise BenchFailed("the server closed the administrator's connection")
-            self._buffer += more
-        message = decode_message(self._buffer, 0, end)
-        self._buffer = self._buffer[end:]
-        return message
-
-
-def _end(buffer: bytes) -> int:
-    """Where the first message ends; beyond the buffer when more is needed to know, or to have it."""
-    if len(buffer) < 2 or (buffer[1] > 0x80 and len(buffer) < 2 + (buffer[1] & 0x7F)):
-        return len(buffer) + 1
-    if buffer[1] < 0x80:
-        return 2 + buffer[1]
-    size = buffer[1] & 0x7F
-    return 2 + size + int.from_bytes(buffer[2 : 2 + size], "big")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from generator import BenchFailed
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -108,6 +111,39 @@ def cpu_seconds(pids: Iterable[int]) -> float:
         if fields is not None:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / _TICKS
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What processes hold, in bytes. `proportional`: shared pages counted in parts (PSS)."""
+
+    resident: int
+    proportional: int
+    anonymous: int
+    """The part of it that no file has: the heap."""
+
+
+def memory(pids: Iterable[int]) -> Memory:
+    """The memory of processes at this moment, from smaps_rollup."""
+    totals = dict.fromkeys(("Rss", "Pss", "Pss_Anon"), 0)
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for line in text.splitlines()[1:]:
+            name, _, amount = line.partition(":")
+            if name in totals:
+                totals[name] += int(amount.split()[0]) * 1024
+    return Memory(totals["Rss"], totals["Pss"], totals["Pss_Anon"])
+
+
+def allow_open_files(wanted: int) -> None:
+    """Raise this process's limit of open files, and so that of the servers it starts. BenchFailed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise BenchFailed(f"only {hard} files may be open here (ulimit -Hn), {wanted} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def busy_seconds() -> float:

@@ -1,111 +1,84 @@
-"""The table, and the same for machines."""
+"""Tables: the same figures for people (Markdown, in aligned columns) and for machines."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from generator import Load
+OURS: Final = "ours"
+SLAPD: Final = "slapd"
+
+Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """One run of one side with so many connections."""
+class Column:
+    """`form` is a format specification for numbers; a text column has none. What is missing is shown as -."""
 
-    side: str
-    connections: int
-    load: Load
-    server_cpu: float
-    other_cpu: float
-    """Seconds of CPU that neither server nor generator used meanwhile: how quiet the machine was."""
-    delivered_rate: float | None = None
-    """Acknowledged cycles per second until the outbox was empty; None where it could not be asked."""
-    verified: str = ""
+    heading: str
+    key: str
+    form: str = ""
 
-    @property
-    def acknowledged(self) -> int:
-        return self.load.cycles + self.load.late
+    def cell(self, figures: Figures) -> str:
+        value = figures.get(self.key)
+        return "-" if value is None else format(value, self.form)
 
-    def as_json(self) -> Mapping[str, Any]:
-        return {
-            "side": self.side,
-            "connections": self.connections,
-            "cycles_per_second": self.load.rate,
-            "p50_ms": self.load.p50,
-            "p99_ms": self.load.p99,
-            "server_cpu_s": self.server_cpu,
-            "server_cpu_us_per_cycle": self._cpu_each,
-            "other_cpu_s": self.other_cpu,
-            "delivered_per_second": self.delivered_rate,
-            "verified": self.verified,
-            "generator": self.load.report,
-        }
+    def padded(self, text: str, width: int) -> str:
+        return text.rjust(width) if self.form else text.ljust(width)
 
-    @property
-    def _cpu_each(self) -> float:
-        return self.server_cpu / self.acknowledged * 1e6 if self.acknowledged else 0.0
-
-    def cells(self, baseline: float | None) -> list[str]:
-        """One line of the table; `baseline` is slapd's rate with as many connections."""
-        load = self.load
-        ratio = f"{load.rate / baseline:.2f}" if baseline else "-"
-        delivered = f"{self.delivered_rate:,.0f}" if self.delivered_rate is not None else "-"
-        return [
-            str(self.connections),
-            self.side,
-            f"{load.rate:,.0f}",
-            f"{load.p50:.2f}",
-            f"{load.p99:.2f}",
-            f"{self.server_cpu:.2f}",
-            f"{self._cpu_each:.0f}",
-            f"{load.generator_cpu:.2f}",
-            f"{self.other_cpu:.2f}",
-            str(load.refused + load.unknown),
-            delivered,
-            ratio,
-        ]
+    def rule(self, width: int) -> str:
+        return "-" * (width - 1) + ":" if self.form else "-" * width
 
 
-HEADINGS = (
-    "conns",
-    "side",
-    "cycles/s",
-    "p50 ms",
-    "p99 ms",
-    "CPU s",
-    "µs/cycle",
-    "gen CPU s",
-    "other CPU s",
-    "refused",
-    "delivered/s",
-    "ratio",
-)
+SIDE: Final = Column("side", "side")
+CONNECTIONS: Final = Column("conns", "connections", "d")
+P50: Final = Column("p50 ms", "p50_ms", ".2f")
+P99: Final = Column("p99 ms", "p99_ms", ".2f")
+SERVER_CPU: Final = Column("CPU s", "server_cpu_s", ".2f")
+GENERATOR_CPU: Final = Column("gen CPU s", "generator_cpu_s", ".2f")
+OTHER_CPU: Final = Column("other CPU s", "other_cpu_s", ".2f")
+FAILED: Final = Column("failed", "failed", "d")
+RATIO: Final = Column("ratio", "ratio", ".2f")
+REMARK: Final = Column("remark", "remark")
 
 
-def median(measurements: Sequence[Measurement]) -> Measurement:
-    """The run with the middle rate (the lower middle of an even number)."""
-    middle = statistics.median_low(one.load.rate for one in measurements)
-    return next(one for one in measurements if one.load.rate == middle)
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Figures]
+
+    def text(self) -> str:
+        """The table, without its title."""
+        lines = [[column.heading for column in self.columns]]
+        lines += [[column.cell(figures) for column in self.columns] for figures in self.rows]
+        widths = [max(len(line[number]) for line in lines) for number in range(len(self.columns))]
+
+        def joined(cells: Sequence[str]) -> str:
+            return f"| {' | '.join(cells)} |"
+
+        def aligned(cells: Sequence[str]) -> str:
+            return joined([c.padded(cell, w) for c, cell, w in zip(self.columns, cells, widths, strict=True)])
+
+        rule = joined([column.rule(width) for column, width in zip(self.columns, widths, strict=True)])
+        return "\n".join([aligned(lines[0]), rule, *map(aligned, lines[1:])])
 
 
-def table(measurements: Sequence[Measurement], baseline_side: str = "slapd") -> str:
-    """One line for each side and number of connections: the median of its runs."""
-    runs: dict[tuple[int, str], list[Measurement]] = {}
-    for one in measurements:
-        runs.setdefault((one.connections, one.side), []).append(one)
-    shown = {key: median(several) for key, several in runs.items()}
-    rows = [list(HEADINGS)]
-    for (connections, _), one in sorted(shown.items(), key=lambda item: item[0][0]):
-        baseline = shown.get((connections, baseline_side))
-        rows.append(one.cells(baseline.load.rate if baseline else None))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column == 1 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+def with_ratio(
+    rows: Sequence[Figures],
+    of: str,
+    *alike: str,
+    against: tuple[str, str] = ("side", SLAPD),
+    name: str = "ratio",
+) -> list[Figures]:
+    """The rows, each with a ratio: its figure `of` to that of the row that is `against` (key and value) and
+    whose `alike` are the same. None where there is no such row, or no figure.
+    """
+    key, value = against
+    base = {tuple(row.get(k) for k in alike): row.get(of) for row in rows if row.get(key) == value}
+    found: list[Figures] = []
+    for row in rows:
+        figure, other = row.get(of), base.get(tuple(row.get(k) for k in alike))
+        found.append({**row, name: figure / other if figure is not None and other else None})
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from requests import PASSWORD_LENGTH, Step
+from prepared import PASSWORD_LENGTH, Step
 
 from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode

@@ -8,19 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from machine import family
-from requests import PLACEHOLDER, Step, Template, bind_request
+from prepared import PLACEHOLDER, Step, Template, bind_request, replace, search
+from report import SLAPD
 from side import HISTORY, MIN_LENGTH, TOO_SHORT, former_password, user_name
 
 from provserver.ldap.filters import And, Equality, Scope
-from provserver.ldap.messages import (
-    Change,
-    ChangeKind,
-    CompareRequest,
-    DerefAliases,
-    ModifyRequest,
-    PartialAttribute,
-    SearchRequest,
-)
+from provserver.ldap.messages import CompareRequest, ModifyRequest, SearchRequest
 from provserver.ldap.results import ResultCode
 from provserver.testing.slapd import PasswordPolicy, SlapdServer
 from provserver.testing.slapd_configuration import ssha
@@ -44,7 +37,7 @@ HISTORY_SYNTAX: Final = "1.3.6.1.4.1.1466.115.121.1.40"
 class SlapdSide:
     """A slapd with its users. The history is preloaded in pwdHistory, as ppolicy itself writes it."""
 
-    name = "slapd"
+    name = SLAPD
     steps: Sequence[Step] = (
         Step(SearchRequest, entries=1),
         Step(CompareRequest, ResultCode.COMPARE_TRUE),
@@ -75,20 +68,12 @@ class SlapdSide:
         templates = self._templates.get(user)
         if templates is None:
             name = user_name(user).encode()
-            search = SearchRequest(
-                base=PEOPLE,
-                scope=Scope.SUBTREE,
-                deref_aliases=DerefAliases.NEVER,
-                size_limit=0,
-                time_limit=0,
-                types_only=False,
-                filter=And((Equality("objectClass", b"inetOrgPerson"), Equality("uid", name))),
-                attributes=("1.1",),
-            )
+            wanted = And((Equality("objectClass", b"inetOrgPerson"), Equality("uid", name)))
+            person = search(PEOPLE, Scope.SUBTREE, wanted, ["1.1"])
             templates = self._templates[user] = (
-                Template(2, search),
+                Template(2, person),
                 Template(3, CompareRequest(_dn(user), "uid", name)),
-                Template(4, search),
+                Template(4, person),
                 Template(5, _replace(user, PLACEHOLDER)),
             )
         return [template.with_password(password) for template in templates]
@@ -111,8 +96,7 @@ def _dn(user: int) -> str:
 
 
 def _replace(user: int, password: bytes) -> ModifyRequest:
-    change = Change(ChangeKind.REPLACE, PartialAttribute("userPassword", (password,)))
-    return ModifyRequest(_dn(user), (change,))
+    return replace(_dn(user), "userPassword", password)
 
 
 def _entries(users: int, agent_hash: str) -> Iterator[str]:

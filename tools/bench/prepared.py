@@ -1,7 +1,8 @@
-"""Prepared requests: what the load generator sends, as complete LDAPMessages in one file.
+"""Prepared requests: what the load generators send, as complete LDAPMessages in one file.
 
-A cycle is one user's password change: a request per step. Every step has a fixed message id, so the generator
-patches nothing. What differs from cycle to cycle is the password, spliced into bytes that were encoded once.
+A cycle is a request per step, done one after the other: a password change has four, most others one. Every
+step has a fixed message id, so the generator patches nothing. Where only a password differs from cycle to
+cycle, it is spliced into bytes that were encoded once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from provserver.ldap.codec import RESPONSE_TAGS, encode_message
-from provserver.ldap.messages import BindRequest, Message, Request
+from provserver.ldap.filters import Filter, Scope
+from provserver.ldap.messages import (
+    BindRequest,
+    Change,
+    ChangeKind,
+    DerefAliases,
+    Message,
+    ModifyRequest,
+    PartialAttribute,
+    Request,
+    SearchRequest,
+)
 from provserver.ldap.results import ResultCode
 from provserver.vault.secret import Secret
 
@@ -56,8 +68,23 @@ def bind_request(dn: str, password: Secret) -> bytes:
     return encode_message(Message(BIND_ID, BindRequest(3, dn, password)))
 
 
+def search(base: str, scope: Scope, filter: Filter, attributes: Sequence[str]) -> SearchRequest:
+    """A search without limits of its own."""
+    return SearchRequest(base, scope, DerefAliases.NEVER, 0, 0, False, filter, tuple(attributes))
+
+
+def replace(dn: str, attribute: str, value: bytes) -> ModifyRequest:
+    """A modify that gives an attribute this one value."""
+    return ModifyRequest(dn, (Change(ChangeKind.REPLACE, PartialAttribute(attribute, (value,))),))
+
+
+def first_step(request: Request) -> bytes:
+    """The one request of a cycle that has one."""
+    return encode_message(Message(BIND_ID + 1, request))
+
+
 def write_cycles(path: Path, bind: bytes, steps: Sequence[Step], cycles: Iterable[Sequence[bytes]]) -> int:
-    """Write the generator's file (the format is described in cycle.c); the number of cycles in it."""
+    """Write the generator's file (the format is described in prepared.h); the number of cycles in it."""
     count = 0
     length = struct.Struct("<I").pack
     with path.open("wb") as file:
@@ -90,20 +117,21 @@ class Passwords:
         return password
 
 
-def random_users(users: int, randomness: random.Random) -> Iterator[int]:
-    """Users drawn at random, without end; none comes again within 1,024 draws (half of them, when fewer).
+def spaced_draws(count: int, randomness: random.Random) -> Iterator[int]:
+    """Numbers below `count` drawn at random, without end; none comes again within 1,024 draws (half of them,
+    when there are fewer).
 
-    So two cycles of one user never overlap, and which password was acknowledged last is certain.
+    So two cycles of one user, or entry, never overlap, and which value was acknowledged last is certain.
     """
-    gap = min(1024, users // 2)
+    gap = min(1024, count // 2)
     recent: deque[int] = deque()
     members: set[int] = set()
     while True:
-        user = randomness.randrange(users)
-        if user in members:
+        drawn = randomness.randrange(count)
+        if drawn in members:
             continue
-        recent.append(user)
-        members.add(user)
+        recent.append(drawn)
+        members.add(drawn)
         if len(recent) > gap:
             members.remove(recent.popleft())
-        yield user
+        yield drawn

@@ -1,0 +1,1 @@
+"""The measurements of the front's benchmark: each takes a stage and gives tables."""
