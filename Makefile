@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/.installed
 	@$(BIN)/provserver demo
 
-test: $(VENV)/.installed-test servers
+test: $(VENV)/.installed-test servers $(VENV)/.installed-clients
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-lint
@@ -23,9 +23,16 @@ lint: $(VENV)/.installed-lint
 docs: $(VENV)/.installed
 	$(BIN)/python tools/reference.py
 
-# The real servers that tests speak to. Without the right to install them those tests are skipped, and say so.
-servers:
-	@tools/install-servers slapd:slapd ldapsearch:ldap-utils
+# The real servers and clients that tests speak to, and what python-ldap is built with. Without the right to install
+# them those tests are skipped, and say so.
+PYTHON_HEADER = $(shell $(BIN)/python -c 'import sysconfig as s; print(s.get_config_var("INCLUDEPY") + "/Python.h:python" + s.get_python_version() + "-dev")')
+servers: $(VENV)/bin/python
+	@tools/install-servers slapd:slapd ldapsearch:ldap-utils '/usr/lib/*/sasl2/libplain.so:libsasl2-modules' \
+	    /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev $(filter /usr/include/%,$(PYTHON_HEADER))
+
+# Fails for nobody: what is not installed is tried again the next time.
+$(VENV)/.installed-clients: $(VENV)/.installed-test tools/install-clients tests/interop/ldapts/package-lock.json | servers
+	@tools/install-clients $(VENV) && touch $@ || true
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { tools/pick-python; exit 1; }
