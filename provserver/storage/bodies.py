@@ -11,7 +11,7 @@ than JSON, which knows no octets; and no value can run code, which rules out pic
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from provserver.directory.entries import Attribute
@@ -69,6 +69,53 @@ def encode(attributes: Mapping[str, Attribute]) -> bytes:
     payload = _RS.join(chunks)
     if _GS in payload or payload.count(_US) != count or payload.count(_RS) != max(0, len(chunks) - 1):
         payload = _escaped(attributes)
+    return _body(payload)
+
+
+class Form:
+    """Bodies of entries that have the same attributes, of which only some have other values: `fill` does what
+    `encode` does, for a fraction of the time.
+    """
+
+    __slots__ = ("_attributes", "_separators", "_template", "_varying")
+
+    def __init__(self, attributes: Mapping[str, Attribute], varying: Sequence[str]) -> None:
+        """`varying` are the keys of the attributes whose values will differ."""
+        self._attributes = dict(attributes)
+        self._varying = tuple(varying)
+        places = {key: number for number, key in enumerate(varying)}
+        if list(places) != [key for key in attributes if key in places]:
+            raise ValueError("expected the keys in the order of the attributes")
+        constant = {key: known for key, known in attributes.items() if key not in places}
+        self._separators = sum(len(known.values) for known in constant.values())
+        parts = [
+            _header(key, description).replace(b"%", b"%%") + _US + b"%b"
+            if key in places
+            else _escaped({key: constant[key]}).replace(b"%", b"%%")
+            for key, (description, _) in attributes.items()
+        ]
+        self._template = _RS.join(parts)
+
+    def fill(self, values: Sequence[Sequence[bytes]]) -> bytes:
+        """The body with these values, at least one for each varying attribute."""
+        payload = self._template % tuple([one[0] if len(one) == 1 else _US.join(one) for one in values])
+        count = self._separators + sum([len(one) for one in values])
+        if (
+            _GS in payload
+            or payload.count(_US) != count
+            or payload.count(_RS) != max(0, len(self._attributes) - 1)
+        ):
+            return encode(self._filled(values))
+        return _body(payload)
+
+    def _filled(self, values: Sequence[Sequence[bytes]]) -> Mapping[str, Attribute]:
+        filled = dict(self._attributes)
+        for key, held in zip(self._varying, values, strict=True):
+            filled[key] = Attribute(filled[key].description, tuple(held))
+        return filled
+
+
+def _body(payload: bytes) -> bytes:
     return VERSION + zlib.crc32(payload).to_bytes(4, "big") + payload
 
 

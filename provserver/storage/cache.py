@@ -1,4 +1,4 @@
-"""Bounded memories of what was read: the least recently used is dropped first."""
+"""Bounded memories of what was read: what was not used lately is dropped first."""
 
 from __future__ import annotations
 
@@ -53,16 +53,22 @@ class Remembered(Generic[K, V]):
 class Record:
     """An entry, its row number, and what it weighs in memory. Never changed: a write makes another."""
 
-    __slots__ = ("entry", "seq", "weight")
+    __slots__ = ("entry", "seq", "used", "weight")
 
     def __init__(self, seq: int, entry: Entry, weight: int) -> None:
         self.seq = seq
         self.entry = entry
         self.weight = weight
+        self.used = False
+        """Whether it was asked for since `Records` last looked; the one thing that does change."""
 
 
 class Records:
-    """Entries by id and by name, at most `limit` bytes (estimated) of them."""
+    """Entries by id and by name, at most `limit` bytes (estimated) of them.
+
+    The oldest is dropped unless it was used since it came or was last looked at: then it gets another round
+    ("clock"). An exact order would touch two neighbours at each use, which are far away in memory.
+    """
 
     __slots__ = ("_by_id", "_by_key", "_limit", "_weight")
 
@@ -76,13 +82,13 @@ class Records:
         """By DN key."""
         record = self._by_key.get(key)
         if record is not None:
-            self._by_id.move_to_end(record.entry.id)
+            record.used = True
         return record
 
     def with_id(self, entry_id: EntryId) -> Record | None:
         record = self._by_id.get(entry_id)
         if record is not None:
-            self._by_id.move_to_end(entry_id)
+            record.used = True
         return record
 
     def put(self, record: Record) -> None:
@@ -93,7 +99,16 @@ class Records:
         self._by_key[entry.dn.key] = record
         self._weight += record.weight
         while self._weight > self._limit:
-            self.forget(next(iter(self._by_id)))
+            self._drop_one()
+
+    def _drop_one(self) -> None:
+        while True:
+            entry_id, record = next(iter(self._by_id.items()))
+            if not record.used:
+                self.forget(entry_id)
+                return
+            record.used = False
+            self._by_id.move_to_end(entry_id)
 
     def forget(self, entry_id: EntryId) -> None:
         """Forget an entry, if it is known."""

@@ -22,5 +22,5 @@ CLAIMED: Final = STATE_CODES[DeliveryState.CLAIMED]
 FIRST_FINAL: Final = STATE_CODES[DeliveryState.UPDATED]
 """States from here on are how a delivery ended; before, it is a row of the outbox."""
 
-KINDS: Final = ("add", "modify", "delete")
-ADDED, MODIFIED, DELETED = range(3)
+KINDS: Final = ("add", "modify", "delete", "move")
+ADDED, MODIFIED, DELETED, MOVED = range(4)

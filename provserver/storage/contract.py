@@ -7,7 +7,7 @@ epoch, given by the caller. `tests/contract` is the suite that every engine pass
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from enum import Enum
 from typing import NewType, Protocol
@@ -37,7 +37,7 @@ class StoreLocked(Exception):
 @record
 class Put:
     """Write an entry: `expected` 0 means it must not exist yet, else it must be at that version. Becomes
-    expected + 1.
+    expected + 1. It keeps its name (a new spelling of it is taken): another one is for Move.
     """
 
     entry: Entry
@@ -51,6 +51,24 @@ class Remove:
     id: EntryId
     dn: DN
     expected: int
+
+
+@record
+class Move:
+    """Give an entry another name, and with it all that is below. Ids stay, and the attributes of what is
+    below; the version of each grows by one.
+
+    `entry` is the entry as it shall be; it is found by its id and must be at version `expected`. `below` is
+    how many entries the caller found below the old name, so that nothing moves that nobody has judged.
+    """
+
+    entry: Entry
+    expected: int
+    below: int = 0
+
+
+Write = Put | Remove | Move
+"""One change to the tree."""
 
 
 class DeliveryState(Enum):
@@ -174,7 +192,8 @@ class Commit:
     at: float
     by: str
     """Who asked: a DN, for the change log."""
-    writes: tuple[Put | Remove, ...] = ()
+    writes: tuple[Write, ...] = ()
+    """In this order: a later one finds what an earlier one left."""
     reads: tuple[tuple[EntryId, int], ...] = ()
     """Entries that must still be at these versions."""
     deliveries: tuple[NewDelivery, ...] = ()
@@ -201,10 +220,20 @@ class ChangeRecord:
     at: float
     by: str
     kind: str
-    """add, modify or delete."""
+    """add, modify, delete or move: that it has another name, one line for each entry that does."""
     id: EntryId
     dn: DN
     version: int
+
+
+@record
+class History:
+    """What the change log holds: the lines from `first` to `last`, both 0 when nothing was ever written."""
+
+    began: float
+    """When the very first change was made, whether or not its line is still there."""
+    first: int
+    last: int
 
 
 @record
@@ -215,6 +244,17 @@ class SearchLimits:
 
     candidates: int = 0
     batch: int = 256
+
+
+class Trail:
+    """Given to a search, to learn on what its answer rests: the engine leaves a `witness` when it can tell
+    that cheaply.
+    """
+
+    __slots__ = ("witness",)
+
+    def __init__(self) -> None:
+        self.witness: object | None = None
 
 
 class Store(Protocol):
@@ -231,26 +271,53 @@ class Store(Protocol):
         """
 
     def search(
-        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits
-    ) -> AsyncIterator[Sequence[Entry]]:
+        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits, trail: Trail | None = None
+    ) -> AsyncGenerator[Sequence[Entry], None]:
         """Batches of matching entries, parents before children; a batch may be empty, so that a caller can
         stop a long search that finds nothing. A base that does not exist yields nothing.
 
-        Uses indexes, holds no more than a batch, and no read transaction outlives a batch.
-        Raises Refusal(ADMIN_LIMIT_EXCEEDED).
+        Uses indexes, holds no more than a batch while it looks, next to nothing while it waits to be asked
+        for more, and no read transaction outlives a batch. It may be closed before its end. Nothing is found
+        twice, whatever is added, removed or renamed meanwhile; what came or moved after it began may be
+        missing. Raises Refusal(ADMIN_LIMIT_EXCEEDED) after what was found within the limit.
+        """
+
+    def unchanged(self, witness: object) -> bool:
+        """Whether the search that left this witness would find the very same entries, at the same versions,
+        and its base too. False is always true enough.
+        """
+
+    def watch(self, key: str, values: Collection[bytes], changed: Callable[[], None]) -> None:
+        """Call `changed` as soon as it is on disk that other entries than before hold one of these values of
+        an indexed attribute; at times also when they are the same. KeyError: it is not indexed.
         """
 
     async def has_children(self, dn: DN) -> bool: ...
 
+    async def count_children(self, dn: DN) -> int:
+        """How many entries are just below this one; 0 also where it does not exist."""
+
     async def commit(self, commit: Commit) -> Committed:
         """Make it so, durably, or raise and change nothing.
 
-        Conflict: a version differs. Refusal: ENTRY_ALREADY_EXISTS; NO_SUCH_OBJECT (no parent, or gone);
-        NOT_ALLOWED_ON_NON_LEAF. An entry without a parent in the store may be added when its DN has depth
-        1, or when the store is empty (the top of a domain may be dc=chicago,dc=usa).
+        Conflict: a version differs, or how many entries a Move takes along. Refusal: ENTRY_ALREADY_EXISTS;
+        NO_SUCH_OBJECT (no parent, or gone); NOT_ALLOWED_ON_NON_LEAF; UNWILLING_TO_PERFORM (a Move below
+        itself). ValueError: a Put that gives an entry another name, a bug of ours. An entry without a
+        parent in the store may be added when its DN has depth 1, or when the store is empty (the top of a
+        domain may be dc=chicago,dc=usa).
         """
 
-    async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]: ...
+    async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]:
+        """Lines of the change log, oldest first. Whoever reads one page after the other may do so in a loop:
+        the reactor does other things between them.
+        """
+
+    async def history(self) -> History: ...
+
+    def follow(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Call `told` soon after the change log has grown, once for all that has come meanwhile, until what
+        this returns is called.
+        """
 
     async def claim(
         self, endpoint: EntryId, limit: int, now: float, lease: float, busy: frozenset[EntryId]

@@ -28,14 +28,16 @@ class StoreUnusable(Exception):
 class Database:
     """One open SQLite store: tables, no meaning. `path` is None for a store in memory."""
 
-    def __init__(self, path: Path | None, *, durable: bool) -> None:
+    def __init__(self, path: Path | None, *, durable: bool, alone: bool = False) -> None:
+        """`alone`: with one connection for everything, as a store in memory has."""
         self.path = path
         self.writing = _connect(path, durable=durable)
-        self._second = _connect(path, durable=durable) if path is not None else self.writing
-        self._third = _connect(path, durable=durable) if path is not None else None
+        several = path is not None and not alone
+        self._second = _connect(path, durable=durable) if several else self.writing
+        self._third = _connect(path, durable=durable) if several else None
         """For checkpoints."""
         self._durable = durable
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC) if path is not None else -1
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC) if path is not None and several else -1
         self.committing = False
         """A COMMIT is under way on another thread: `writing` is not to be touched."""
 
@@ -82,6 +84,19 @@ class Database:
     def reading(self) -> sqlite3.Connection:
         """The connection to read with now, on the reactor thread: sees what is on disk."""
         return self._second if self.committing else self.writing
+
+    def begin(self) -> None:
+        """Begin a write transaction."""
+        self.writing.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """End it; what it wrote is on disk."""
+        self.writing.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Undo it, if there is one."""
+        if self.writing.in_transaction:
+            self.writing.execute("ROLLBACK")
 
     def checkpoint(self) -> None:
         """Copy what the log holds into the file, beside the writer. Blocks: it is for the writer's thread.

@@ -27,7 +27,7 @@ def index_by(schema: Schema, database: Database) -> Postings:
     execute = database.writing.execute
     known = {key: (number, rule) for key, number, rule in execute(sql.INDEXED)}
     if {key: rule for key, (_, rule) in known.items()} == wanted:
-        return Postings(schema, database.writing)
+        return Postings(schema, _numbers(database))
     execute("BEGIN IMMEDIATE")
     try:
         numbers = {number for number, _ in known.values()}
@@ -39,13 +39,17 @@ def index_by(schema: Schema, database: Database) -> Postings:
         new = sorted(key for key, rule in wanted.items() if known.get(key, (0, None))[1] != rule)
         for number, key in enumerate(new, free):
             execute(sql.INSERT_INDEXED, (key, number, wanted[key]))
-        postings = Postings(schema, database.writing)
+        postings = Postings(schema, _numbers(database))
         _fill(postings, database, range(free, free + len(new)))
         execute("COMMIT")
     except BaseException:
         execute("ROLLBACK")
         raise
     return postings
+
+
+def _numbers(database: Database) -> dict[str, int]:
+    return {key: number for key, number, _ in database.writing.execute(sql.INDEXED)}
 
 
 def _fill(postings: Postings, database: Database, numbers: range) -> None:

@@ -6,12 +6,13 @@ before children, and each step of it is one short read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from provserver.directory.entries import EntryId
 from provserver.directory.names import DN, subtree_range
+from provserver.directory.nametext import RDN_END
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import And, Equality, Filter, Or, Scope
 from provserver.storage import statements as sql
@@ -23,6 +24,8 @@ _OBJECT_CLASS: Final = "objectclass"
 _MOST_ALTERNATIVES: Final = 64
 _COUNTED: Final = 20_000
 """Rows that are counted at most to compare two walks: a millisecond or two."""
+_WITNESSES: Final = 4
+"""Entries that an answer may rest on, to be looked at again instead of searched for."""
 _CLEARLY_SMALL: Final = 64
 """Postings that are not worth comparing with anything."""
 _REMEMBERED: Final = 16
@@ -95,7 +98,7 @@ def plan(base: DN, scope: Scope, wanted: Filter, schema: Schema, tree: Tree) -> 
     if lookup is not None and not lookup.coarse and len(lookup.terms) == 1:
         few = tree.few(lookup.terms[0])
         if few is not None:
-            return _Few(few, tree)
+            return Few(lookup.terms[0], few, tree)
     if lookup is not None and _narrower(lookup, base, scope, top, tree):
         return _Postings(lookup.terms, base, scope, tree)
     if scope is Scope.ONE_LEVEL:
@@ -118,18 +121,33 @@ def _narrower(lookup: Lookup, base: DN, scope: Scope, top: int, tree: Tree) -> b
 
 
 class _Range:
-    """Everything at and below the base, in the order of names."""
+    """Everything at and below the base, in the order of names; less what gets another name meanwhile, which
+    may have been met under the old one.
+    """
 
     def __init__(self, base: DN, tree: Tree) -> None:
         low, self._high = subtree_range(base)
         self._after = low[:-1]  # the base itself is in: its key is larger than any beginning of it
         self._tree = tree
+        self._moved: set[str] = set()
+        tree.wanderers.add(self)
+
+    def moved(self, dn: DN) -> None:
+        self._moved.add(dn.key)
 
     def step(self, size: int) -> Sequence[Record]:
-        rows = self._tree.rows(sql.ENTRIES_IN_RANGE, (self._after, self._high, size))
-        if rows:
+        while rows := self._tree.rows(sql.ENTRIES_IN_RANGE, (self._after, self._high, size)):
             self._after = rows[-1][5]
-        return self._tree.records([row[:5] for row in rows], remember=len(rows) <= _REMEMBERED)
+            remember = len(rows) <= _REMEMBERED
+            if self._moved:
+                rows = [row for row in rows if not self._has_moved(row[5])]
+            if rows:
+                return self._tree.records([row[:5] for row in rows], remember=remember)
+        return ()
+
+    def _has_moved(self, key: str) -> bool:
+        ends = [end for end, sign in enumerate(key, 1) if sign == RDN_END]
+        return any(key[:end] in self._moved for end in ends)
 
 
 class _Children:
@@ -138,17 +156,19 @@ class _Children:
     def __init__(self, top: int, tree: Tree) -> None:
         self._top = top
         self._after = 0
+        self._last = tree.last()
         self._tree = tree
 
     def step(self, size: int) -> Sequence[Record]:
-        rows = self._tree.rows(sql.CHILDREN, (self._top, self._after, size))
+        rows = self._tree.rows(sql.CHILDREN, (self._top, self._after, self._last, size))
         if rows:
             self._after = rows[-1][0]
         return self._tree.records(rows, remember=len(rows) <= _REMEMBERED)
 
 
 class _Postings:
-    """Entries with any of some terms, in the order of row numbers: parents have smaller ones than children.
+    """Entries with any of some terms, in the order of row numbers: parents have smaller ones than children,
+    and what comes later, or has to be renumbered when it moves, has larger ones than all there were.
 
     Candidates out of scope are passed over here; they have been read, so they count as looked at.
     """
@@ -156,6 +176,7 @@ class _Postings:
     def __init__(self, terms: Sequence[Term], base: DN, scope: Scope, tree: Tree) -> None:
         self._terms = terms
         self._after = 0
+        self._last = tree.last()
         self._tree = tree
         self._base = base
         self._scope = scope
@@ -171,17 +192,20 @@ class _Postings:
     def _next(self, size: int) -> Sequence[int]:
         found: set[int] = set()
         for term in self._terms:
-            found.update(row[0] for row in self._tree.rows(sql.SEQS_BY_POSTING, (*term, self._after, size)))
+            rows = self._tree.rows(sql.SEQS_BY_POSTING, (*term, self._after, self._last, size))
+            found.update(row[0] for row in rows)
         seqs = sorted(found)[:size]
         if seqs:
             self._after = seqs[-1]
         return seqs
 
 
-class _Few:
+class Few:
     """Entries whose ids are known: what nearly every search of an agent is."""
 
-    def __init__(self, ids: Sequence[EntryId], tree: Tree) -> None:
+    def __init__(self, term: Term, ids: tuple[EntryId, ...], tree: Tree) -> None:
+        self._term = term
+        self._all = ids
         self._ids = ids
         self._tree = tree
 
@@ -189,15 +213,32 @@ class _Few:
         ids, self._ids = self._ids[:size], self._ids[size:]
         return [record for one in ids if (record := self._tree.with_id(one)) is not None]
 
+    def witness(self, base: DN) -> Witness | None:
+        """What the answer rests on; None: too much to look at each time."""
+        known = self._tree.known
+        top = known.at(base.key)
+        records = [known.with_id(one) for one in self._all[:_WITNESSES]]
+        if top is None or len(self._all) > _WITNESSES or None in records:
+            return None
+        return Witness(self._term, self._all, (top, *records))  # type: ignore[arg-type]  # None was ruled out
 
-def in_scope(dn: DN, base: DN, scope: Scope) -> bool:
-    """Whether a search from `base` may return this name."""
-    if scope is Scope.SUBTREE:
-        return dn.is_within(base)
-    return dn.depth == base.depth + 1 and dn.is_within(base)
 
+class Witness:
+    """The ids that an indexed value had, and the records of these and of the base, as they were."""
 
-def steps(walk: Walk, size: int) -> Iterator[Sequence[Record]]:
-    """All steps of a walk."""
-    while records := walk.step(size):
-        yield records
+    __slots__ = ("_ids", "_records", "_term")
+
+    def __init__(self, term: Term, ids: tuple[EntryId, ...], records: tuple[Record, ...]) -> None:
+        self._term = term
+        self._ids = ids
+        self._records = records
+
+    def still_true(self, tree: Tree) -> bool:
+        """Whether memory holds these very objects. What was dropped from memory counts as changed."""
+        if tree.found.get(self._term) is not self._ids:
+            return False
+        with_id = tree.known.with_id
+        for record in self._records:  # noqa: SIM110 -- a generator costs more than the loop
+            if with_id(record.entry.id) is not record:
+                return False
+        return True

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
 from provserver.directory.entries import Attribute, Entry
 from provserver.directory.schema import Schema
 from provserver.ldap.results import Refusal
-from provserver.storage import statements as sql
 
 Term = tuple[int, bytes]
 """The number of an indexed attribute, and a value as it is indexed."""
@@ -23,12 +21,19 @@ _LONGEST_REMEMBERED: Final = 256
 _OPTION: Final = ";"
 
 
+def indexed(normalised: bytes) -> bytes:
+    """A normalised value as it is indexed."""
+    if len(normalised) <= _LONGEST:
+        return normalised
+    return normalised[:_KEPT] + blake2b(normalised, digest_size=32).digest()
+
+
 class Postings:
     """Turns values into terms by the schema's equality rules. Values that break their syntax have no term."""
 
-    def __init__(self, schema: Schema, connection: sqlite3.Connection) -> None:
+    def __init__(self, schema: Schema, numbers: Mapping[str, int]) -> None:
         self._schema = schema
-        self.numbers: dict[str, int] = {key: number for key, number, _ in connection.execute(sql.INDEXED)}
+        self.numbers: Final = dict(numbers)
         """The number of each indexed attribute; `indexing` has seen to it that they are the schema's."""
         self._terms: dict[tuple[str, bytes], Term | None] = {}
 
@@ -44,9 +49,7 @@ class Postings:
         except Refusal:
             term = None
         else:
-            if len(normalised) > _LONGEST:
-                normalised = normalised[:_KEPT] + blake2b(normalised, digest_size=32).digest()
-            term = number, normalised
+            term = number, indexed(normalised)
         if len(value) <= _LONGEST_REMEMBERED:
             if len(self._terms) >= _REMEMBERED:
                 self._terms.clear()

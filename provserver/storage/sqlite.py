@@ -8,10 +8,11 @@ how a search walks.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+import sys
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from twisted.internet.defer import Deferred
 
@@ -19,6 +20,7 @@ from provserver.directory.entries import Entry, EntryId
 from provserver.directory.filtering import compile_filter
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
+from provserver.directory.scopes import in_scope
 from provserver.ldap.filters import Filter, Present, Scope
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.storage import statements as sql
@@ -29,18 +31,21 @@ from provserver.storage.contract import (
     Commit,
     Committed,
     Delivery,
+    History,
     JournalEvent,
     Mark,
     SearchLimits,
     Settlement,
     Store,
+    Trail,
 )
 from provserver.storage.database import Database
 from provserver.storage.deliveries import DeliveryWrites
+from provserver.storage.followers import Followers
 from provserver.storage.indexing import index_by
 from provserver.storage.lock import StoreLock
 from provserver.storage.outbox import Outbox
-from provserver.storage.planning import in_scope, plan, steps
+from provserver.storage.planning import Few, Witness, plan
 from provserver.storage.transactions import Transaction
 from provserver.storage.tree import Tree
 from provserver.storage.writer import QUICK, StoreClosed, Writer
@@ -78,7 +83,14 @@ class SqliteStore:
         self._outbox = Outbox(database, mark_count=mark_count)
         deliveries = DeliveryWrites(database, self._outbox)
         self._transaction = Transaction(database, self._tree, deliveries)
-        self._writer = Writer(database, self._transaction, reactor if lock is not None else None, quick=quick)
+        self._followers = Followers(reactor, self._transaction.last_change)
+        self._writer = Writer(
+            database,
+            self._transaction,
+            reactor if lock is not None else None,
+            self._followers,
+            quick=quick,
+        )
         self._presence: dict[str, Predicate] = {}
         # Looked up once: these two are asked a dozen times in every password exchange.
         self._known_at = self._tree.known.at
@@ -116,7 +128,7 @@ class SqliteStore:
         opened: Callable[..., Database],
         durable: bool,
         bounds: dict[str, Any],
-    ) -> SqliteStore:
+    ) -> Self:
         lock = StoreLock.acquire(path)
         database = None
         try:
@@ -142,8 +154,8 @@ class SqliteStore:
         return self._tree.find(key, value)
 
     async def search(
-        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits
-    ) -> AsyncIterator[Sequence[Entry]]:
+        self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits, trail: Trail | None = None
+    ) -> AsyncGenerator[Sequence[Entry], None]:
         wanted = self._predicate(filter)
         if scope is Scope.BASE:
             record = self._tree.at(base.key)
@@ -151,34 +163,67 @@ class SqliteStore:
                 yield (record.entry,)
             return
         walk = plan(base, scope, filter, self._schema, self._tree)
-        looked_at = 0
-        for records in steps(walk, limits.batch) if walk is not None else ():
-            if looked_at:
+        left = limits.candidates or sys.maxsize
+        looked = False
+        while walk is not None and (records := walk.step(limits.batch)):
+            if looked:
                 await self._turn()
-            looked_at += len(records)
-            if limits.candidates and looked_at > limits.candidates:
+            looked = True
+            too_many = len(records) > left
+            found = [
+                [
+                    record.entry
+                    for record in (records if not too_many else records[:left])
+                    if in_scope(record.entry.dn, base, scope) and wanted(record.entry) is True
+                ]
+            ]
+            left -= len(records)
+            del records  # it may be long until more is asked for: nothing is held while we wait
+            yield found.pop()  # also when there is none, so that the caller can look at the clock
+            if too_many:
                 raise Refusal(
                     ResultCode.ADMIN_LIMIT_EXCEEDED,
                     f"the search would look at more than {limits.candidates} entries",
                 )
-            found = [
-                record.entry
-                for record in records
-                if in_scope(record.entry.dn, base, scope) and wanted(record.entry) is True
-            ]
-            yield found  # also when there is none, so that the caller can look at the clock
+        if trail is not None and type(walk) is Few:
+            trail.witness = walk.witness(base)
+
+    def unchanged(self, witness: object) -> bool:
+        return isinstance(witness, Witness) and witness.still_true(self._tree)
+
+    def watch(self, key: str, values: Collection[bytes], changed: Callable[[], None]) -> None:
+        for value in values:
+            term = self._tree.postings.term(key, value)
+            if term is not None:
+                self._tree.watch(term, changed)
 
     async def has_children(self, dn: DN) -> bool:
         return self._tree.has_children(dn.key)
+
+    async def count_children(self, dn: DN) -> int:
+        return self._tree.count_children(dn.key)
 
     async def commit(self, commit: Commit) -> Committed:
         return await self._writer.submit(self._transaction.commit, commit)
 
     async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]:
-        return [
+        lines = [
             ChangeRecord(sequence, at, by, KINDS[kind], EntryId(id_), DN.parse(dn), version)
             for sequence, at, by, kind, id_, dn, version in self._tree.rows(sql.CHANGES_AFTER, (after, limit))
         ]
+        if len(lines) == limit > 1:
+            await self._turn()
+        return lines
+
+    async def history(self) -> History:
+        first = self._tree.rows(sql.FIRST_CHANGE, ())
+        if not first:
+            return History(0.0, 0, 0)
+        sequence, at = first[0]
+        return History(at, sequence, self._tree.rows(sql.LAST_CHANGE, ())[0][0])
+
+    def follow(self, told: Callable[[], None]) -> Callable[[], None]:
+        return self._followers.add(told)
 
     # The outbox
 
@@ -234,6 +279,7 @@ class SqliteStore:
             return
         self._open = False
         await self._writer.close()
+        self._followers.close()
         self._database.checkpoint()
         self._database.close()
         if self._lock is not None:

@@ -21,17 +21,18 @@ ANY_ENTRY: Final = "SELECT 1 FROM entry LIMIT 1"
 LAST_ENTRY: Final = "SELECT coalesce(max(seq), 0) FROM entry"
 ENTRIES_AFTER: Final = f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"
 ENTRIES_IN_RANGE: Final = f"SELECT {_ENTRY}, key FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
+ALL_IN_RANGE: Final = "SELECT dn, body FROM entry WHERE key >= ? AND key < ? ORDER BY key"
 COUNT_IN_RANGE: Final = "SELECT count(*) FROM (SELECT 1 FROM entry WHERE key >= ? AND key < ? LIMIT ?)"
-CHILDREN: Final = f"SELECT {_ENTRY} FROM entry WHERE parent = ? AND seq > ? ORDER BY seq LIMIT ?"
+CHILDREN: Final = f"SELECT {_ENTRY} FROM entry WHERE parent = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 COUNT_CHILDREN: Final = "SELECT count(*) FROM (SELECT 1 FROM entry WHERE parent = ? LIMIT ?)"
 ANY_CHILD: Final = "SELECT 1 FROM entry WHERE parent = ? LIMIT 1"
-CHILD_OUTSIDE: Final = "SELECT 1 FROM entry WHERE parent = ? AND (key < ? OR key >= ?) LIMIT 1"
+PARENT_BY_SEQ: Final = "SELECT parent FROM entry WHERE seq = ?"
 INSERT_ENTRY: Final = (
     "INSERT INTO entry (seq, id, key, parent, version, dn, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 UPDATE_ENTRY: Final = "UPDATE entry SET version = ?, dn = ?, body = ? WHERE seq = ?"
 DELETE_ENTRY: Final = "DELETE FROM entry WHERE seq = ?"
-ADOPT: Final = "UPDATE entry SET parent = ? WHERE parent = ?"
+MOVE_ENTRY: Final = "UPDATE entry SET seq = ?, key = ?, parent = ?, version = ?, dn = ? WHERE seq = ?"
 
 # Postings
 
@@ -47,7 +48,8 @@ IDS_BY_POSTING: Final = (
 )
 FEW_IDS_BY_POSTING: Final = f"{IDS_BY_POSTING} LIMIT ?"
 SEQS_BY_POSTING: Final = (
-    "SELECT entry FROM posting WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT ?"
+    "SELECT entry FROM posting WHERE attribute = ? AND value = ? AND entry > ? AND entry <= ?"
+    " ORDER BY entry LIMIT ?"
 )
 COUNT_POSTINGS: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM posting WHERE attribute = ? AND value = ? LIMIT ?)"
@@ -61,6 +63,7 @@ INSERT_CHANGE: Final = (
 CHANGES_AFTER: Final = (
     "SELECT sequence, at, by, kind, id, dn, version FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
+FIRST_CHANGE: Final = "SELECT sequence, at FROM change ORDER BY sequence LIMIT 1"
 LAST_CHANGE: Final = "SELECT coalesce(max(sequence), 0) FROM change"
 INSERT_JOURNAL: Final = "INSERT INTO journal (sequence, at, event, text, fields) VALUES (?, ?, ?, ?, ?)"
 JOURNAL_AFTER: Final = (
@@ -134,3 +137,41 @@ KEEP_STATUS: Final = (
     " WHERE excluded.seq > status.seq"
 )
 STATUS: Final = "SELECT seq, change, state, at, event, text FROM status WHERE account = ?"
+
+# Loading
+
+OWN_TERMS: Final = 5
+"""Terms in a row of `arrived`: what a user, an account or an inclusion has of its own (measured: a row for
+each term costs three times as much)."""
+LOADING_TABLES: Final = (
+    "CREATE TEMP TABLE shared (number INTEGER NOT NULL, attribute INTEGER NOT NULL, value BLOB NOT NULL,"
+    " PRIMARY KEY (number, attribute, value)) WITHOUT ROWID",
+    "CREATE TEMP TABLE arrived (entry INTEGER NOT NULL, shared INTEGER, attribute1 INTEGER, value1 BLOB,"
+    " attribute2 INTEGER, value2 BLOB, attribute3 INTEGER, value3 BLOB, attribute4 INTEGER, value4 BLOB,"
+    " attribute5 INTEGER, value5 BLOB)",
+)
+ARRIVE: Final = (
+    "INSERT OR IGNORE INTO entry (seq, id, key, parent, version, dn, body) VALUES (?, ?, ?, ?, 1, ?, ?)"
+)
+LEAVE: Final = "DELETE FROM entry WHERE seq >= ?"
+CHANGE_OF_ARRIVED: Final = (
+    "INSERT INTO change (sequence, at, by, kind, id, dn, version)"
+    " SELECT seq + ?, ?, ?, ?, id, dn, version FROM entry WHERE seq >= ? ORDER BY seq"
+)
+SHARE: Final = "INSERT INTO shared (number, attribute, value) VALUES (?, ?, ?)"
+ARRIVE_AS: Final = "INSERT INTO arrived VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_POSTINGS: Final = "INSERT OR IGNORE INTO posting (attribute, value, entry)"
+SETTLE: Final = (
+    f"{_POSTINGS} SELECT s.attribute, s.value, a.entry FROM arrived a CROSS JOIN shared s"
+    " ON s.number = a.shared ORDER BY 1, 2, 3",
+    *[
+        f"{_POSTINGS} SELECT attribute{column}, value{column}, entry FROM arrived"
+        f" WHERE attribute{column} IS NOT NULL ORDER BY 1, 2, 3"
+        for column in range(1, OWN_TERMS + 1)
+    ],
+    "DELETE FROM arrived",
+)
+HAS_ID_INDEX: Final = "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = 'entry_id'"
+DROP_ID_INDEX: Final = "DROP INDEX entry_id"
+MAKE_ID_INDEX: Final = "CREATE UNIQUE INDEX entry_id ON entry (id)"
+"""As in sql/sqlite.sql."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json.encoder
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from provserver.directory.entries import Entry, EntryId
@@ -18,16 +18,28 @@ from provserver.ldap.results import Refusal, ResultCode
 from provserver.storage import bodies
 from provserver.storage import statements as sql
 from provserver.storage.cache import Record
-from provserver.storage.codes import ADDED, DELETED, MODIFIED
-from provserver.storage.contract import Commit, Committed, Conflict, JournalEvent, Put, Remove
+from provserver.storage.codes import ADDED, DELETED, MODIFIED, MOVED
+from provserver.storage.contract import (
+    Commit,
+    Committed,
+    Conflict,
+    JournalEvent,
+    Move,
+    Put,
+    Remove,
+    Write,
+)
 from provserver.storage.database import Database
 from provserver.storage.deliveries import DeliveryWrites
 from provserver.storage.postings import Term
-from provserver.storage.tree import Tree, read_row, record_of
+from provserver.storage.tree import EntryRow, Tree, read_row, record_of
 
 _quoted: Final = json.encoder.encode_basestring
 
 Row = tuple[object, ...]
+
+_STEP: Final = 256
+"""Rows of a subtree that are in memory at once while it moves."""
 
 
 class Transaction:
@@ -51,6 +63,7 @@ class Transaction:
     def _clear(self) -> None:
         self._counters = self._next_entry, self._next_change, self._next_journal
         self._touched: dict[EntryId, Record | None] = {}
+        self._carried: set[EntryId] = set()
         self._stale: set[Term] = set()
         self._parents: dict[str, int] = {}
         self._updates: list[Row] = []
@@ -59,10 +72,25 @@ class Transaction:
 
     # The writer's side
 
+    @property
+    def last_change(self) -> int:
+        """The number of the change log's last line."""
+        return self._next_change - 1
+
+    @property
+    def next_entry(self) -> int:
+        """The row number that the next entry gets."""
+        return self._next_entry
+
+    def took(self, count: int) -> None:
+        """So many entries and lines of the change log were written beside this, between two batches."""
+        self._next_entry += count
+        self._next_change += count
+
     def begin(self) -> None:
         self._clear()
         self.deliveries.begin()
-        self._execute("BEGIN IMMEDIATE")
+        self._database.begin()
 
     def flush(self) -> None:
         """Everything that gathered is in the transaction when this returns."""
@@ -81,6 +109,8 @@ class Transaction:
     def done(self) -> None:
         """The COMMIT has returned: it is true now."""
         tree = self._tree
+        for entry_id in self._carried:
+            tree.known.forget(entry_id)
         for entry_id, record in self._touched.items():
             if record is None:
                 tree.known.forget(entry_id)
@@ -92,8 +122,7 @@ class Transaction:
 
     def roll_back(self) -> None:
         """Nothing of it happened."""
-        if self._connection.in_transaction:
-            self._execute("ROLLBACK")
+        self._database.roll_back()
         self._next_entry, self._next_change, self._next_journal = self._counters
         self.deliveries.rolled_back()
         self._clear()
@@ -118,7 +147,7 @@ class Transaction:
             self.deliveries.add(new, commit.at)
         if commit.journal:
             self.note(commit.journal)
-        return Committed(self._next_change - 1, cancelled)
+        return Committed(self.last_change, cancelled)
 
     def note(self, events: Sequence[JournalEvent]) -> None:
         """Journal lines."""
@@ -152,7 +181,7 @@ class Transaction:
             raise Conflict(f"'{dn}' is at version {record.entry.version}, not {version}")
         return record
 
-    def _plain_changes(self, writes: Sequence[Put | Remove]) -> list[tuple[Record, Put]] | None:
+    def _plain_changes(self, writes: Sequence[Write]) -> list[tuple[Record, Put]] | None:
         """The writes with their records when all of them change entries in place, checked; else None."""
         changes = []
         for write in writes:
@@ -180,7 +209,7 @@ class Transaction:
         self._updates.append((entry.version, entry.dn.text, body, record.seq))
         self._log(MODIFIED, entry, commit)
 
-    def _written(self, seq: int, put: Put) -> tuple[Entry, bytes]:
+    def _written(self, seq: int, put: Put | Move) -> tuple[Entry, bytes]:
         """The entry with its new version, and its body; the transaction sees it from now on."""
         entry = put.entry
         version = put.expected + 1
@@ -203,23 +232,18 @@ class Transaction:
         touched, counters = self._touched.copy(), (self._next_entry, self._next_change)
         self._execute("SAVEPOINT one_commit")
         try:
-            moved: list[tuple[int, DN]] = []
             for write in commit.writes:
                 if isinstance(write, Remove):
                     self._remove(write, commit)
+                elif isinstance(write, Move):
+                    self._move(write, commit)
                 elif not write.expected:
                     self._add(write, commit)
                 else:
                     record = self._expected(write.entry.id, write.entry.dn, write.expected)
-                    if record.entry.dn.key == write.entry.dn.key:
-                        self._modify(record, write, commit)
-                    else:
-                        moved.append((self._move(record, write, commit), write.entry.dn))
-            for seq, dn in moved:
-                if self._execute(sql.CHILD_OUTSIDE, (seq, *subtree_range(dn))).fetchone() is not None:
-                    raise Refusal(
-                        ResultCode.NOT_ALLOWED_ON_NON_LEAF, f"'{dn}' has entries below its old name"
-                    )
+                    if record.entry.dn.key != write.entry.dn.key:
+                        raise ValueError(f"expected a Move of '{record.entry.dn}', not a Put")
+                    self._modify(record, write, commit)
         except (Conflict, Refusal):
             self._execute("ROLLBACK TO one_commit")
             self._execute("RELEASE one_commit")
@@ -231,29 +255,69 @@ class Transaction:
         self._execute("RELEASE one_commit")
 
     def _add(self, put: Put, commit: Commit) -> None:
-        seq = self._next_entry
         entry = put.entry
         parent = self._parent_of(entry.dn)
         if self._record(entry.id) is not None:
             raise Refusal(
                 ResultCode.ENTRY_ALREADY_EXISTS, f"an entry with the id of '{entry.dn}' exists already"
             )
-        self._insert(seq, parent, put)
-        self._next_entry = seq + 1
+        self._insert(self._next_entry, parent, put)
+        self._next_entry += 1
         self._log(ADDED, self._seen(entry.id), commit)
 
-    def _move(self, record: Record, put: Put, commit: Commit) -> int:
-        """A new name, and with it a new row number: larger than that of the new parent."""
-        old = record.entry
-        parent = self._parent_of(put.entry.dn)
-        seq = self._next_entry
-        self._delete_rows(record)
-        self._insert(seq, parent, put)
-        self._execute(sql.ADOPT, (seq, record.seq))
-        self._next_entry = seq + 1
+    def _move(self, move: Move, commit: Commit) -> None:
+        """The entry is written anew; what is below it is carried along."""
+        self.flush()  # updates that wait would write old names
+        record = self._expected(move.entry.id, move.entry.dn, move.expected)
+        old, new = record.entry.dn, move.entry.dn
+        if new != old and new.is_within(old):
+            raise Refusal(ResultCode.UNWILLING_TO_PERFORM, f"'{old}' cannot be moved below itself")
         self._parents = {}
-        self._log(MODIFIED, self._seen(old.id), commit)
-        return seq
+        if new.parent == old.parent:
+            parent = self._execute(sql.PARENT_BY_SEQ, (record.seq,)).fetchone()[0]
+        else:
+            parent = self._parent_of(new)
+        renumbered = parent > record.seq
+        self._delete_rows(record)
+        self._insert(self._next_entry if renumbered else record.seq, parent, move)
+        self._next_entry += renumbered
+        self._log(MOVED, self._seen(move.entry.id), commit)
+        carried = 0
+        for row in self._below(old):
+            carried += 1
+            if carried > move.below:
+                break
+            self._carry(row, DN.parse(row[2]).relocate(old, new), renumbered, commit)
+        if carried != move.below:
+            raise Conflict(f"there are no longer {move.below} entries below '{old}'")
+        if new != old:
+            self._tree.moved(new)  # before it can be read: nobody may meet it under both names
+
+    def _below(self, dn: DN) -> Iterator[EntryRow]:
+        """The rows below a name, parents first, while they may leave it."""
+        after, high = subtree_range(dn)
+        while rows := self._execute(sql.ENTRIES_IN_RANGE, (after, high, _STEP)).fetchall():
+            for row in rows:
+                yield row[:5]
+            after = rows[-1][5]
+
+    def _carry(self, row: EntryRow, dn: DN, renumbered: bool, commit: Commit) -> None:
+        """A new name for an entry whose parent has one. The row keeps its number if the top could."""
+        old, entry_id, _, version, _ = row
+        seq = old
+        if renumbered:
+            seq = self._next_entry
+            self._next_entry += 1
+            terms = self._tree.postings.of(read_row(row).entry)
+            self._connection.executemany(sql.DELETE_POSTING, [(*term, old) for term in terms])
+            self._connection.executemany(sql.INSERT_POSTING, [(*term, seq) for term in terms])
+            self._stale |= terms  # the order of rows is the order of what was found
+        self._execute(sql.MOVE_ENTRY, (seq, dn.key, self._parent_of(dn), version + 1, dn.text, old))
+        carried = EntryId(entry_id)
+        self._touched.pop(carried, None)
+        self._tree.known.forget(carried)
+        self._carried.add(carried)
+        self._log(MOVED, Entry(carried, dn, {}, version + 1), commit)
 
     def _remove(self, remove: Remove, commit: Commit) -> None:
         record = self._expected(remove.id, remove.dn, remove.expected)
@@ -281,7 +345,7 @@ class Transaction:
             seq = self._parents[parent.key] = row[0]
         return seq
 
-    def _insert(self, seq: int, parent: int, put: Put) -> None:
+    def _insert(self, seq: int, parent: int, put: Put | Move) -> None:
         entry, body = self._written(seq, put)
         try:
             self._execute(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
@@ -21,6 +22,8 @@ _WEIGHT_OF_ATTRIBUTE: Final = 90
 """Bytes in memory beside the values themselves, so that the sum is the growth of the process that was
 measured: 2.8 KB an entry over 70,000 users, accounts and inclusions."""
 _LONGEST_REMEMBERED_FIND: Final = 256
+_ALL: Final = -1
+"""As a LIMIT: none."""
 
 
 def record_of(seq: int, entry: Entry, body: bytes) -> Record:
@@ -40,6 +43,13 @@ def read_row(row: EntryRow) -> Record:
     return record_of(seq, entry, body)
 
 
+class Wanderer(Protocol):
+    """Whoever looks through the tree by name, and must not meet an entry twice that got another one."""
+
+    def moved(self, dn: DN) -> None:
+        """An entry and what is below it are getting this name, and had another."""
+
+
 class Tree:
     """Reads of what is on disk. The writer tells it what has become true (`known`, `stale`)."""
 
@@ -48,6 +58,8 @@ class Tree:
         self.postings = postings
         self.known = Records(entry_bytes)
         self.found: Remembered[Term, tuple[EntryId, ...]] = Remembered(find_count)
+        self.wanderers: WeakSet[Wanderer] = WeakSet()
+        self._watched: dict[Term, list[Callable[[], None]]] = {}
 
     def at(self, key: str) -> Record | None:
         """The record with this DN key."""
@@ -95,6 +107,10 @@ class Tree:
         seq = self.seq_at(key)
         return seq is not None and self._any(sql.ANY_CHILD, (seq,))
 
+    def count_children(self, key: str) -> int:
+        seq = self.seq_at(key)
+        return 0 if seq is None else int(self.rows(sql.COUNT_CHILDREN, (seq, _ALL))[0][0])
+
     def seq_at(self, key: str) -> int | None:
         """The row number of a DN key; 0 for the root, which is no entry but may have children."""
         if not key:
@@ -119,6 +135,21 @@ class Tree:
     def stale(self, term: Term) -> None:
         """Other entries than before have this value."""
         self.found.pop(term)
+        for changed in self._watched.get(term, ()):
+            changed()
+
+    def watch(self, term: Term, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a term becomes `stale`."""
+        self._watched.setdefault(term, []).append(changed)
+
+    def moved(self, dn: DN) -> None:
+        """An entry and what is below it are getting this name."""
+        for wanderer in self.wanderers:
+            wanderer.moved(dn)
+
+    def last(self) -> int:
+        """The largest row number: rows that come later have larger ones."""
+        return int(self.rows(sql.LAST_ENTRY, ())[0][0])
 
     def _remember(self, row: EntryRow) -> Record:
         record = read_row(row)

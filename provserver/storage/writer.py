@@ -22,11 +22,12 @@ from twisted.python.threadpool import ThreadPool
 from provserver.ldap.results import Refusal
 from provserver.storage.contract import Conflict, JournalEvent
 from provserver.storage.database import Database
+from provserver.storage.followers import Followers
 from provserver.storage.transactions import Transaction
 
 T = TypeVar("T")
 
-_log = Logger()
+_log = Logger(__name__)
 
 QUICK: Final = 0.002
 """Seconds. A COMMIT that takes longer than this on the reactor thread sends the following ones to the
@@ -88,6 +89,7 @@ class Writer:
         database: Database,
         transaction: Transaction,
         reactor: Any,
+        followers: Followers,
         *,
         quick: float = QUICK,
         stopwatch: Callable[[], float] = time.perf_counter,
@@ -95,6 +97,7 @@ class Writer:
         self._database = database
         self._transaction = transaction
         self._reactor = reactor
+        self._followers = followers
         self._quick = quick
         self._stopwatch = stopwatch
         self._gathered: list[_Work] = []
@@ -120,7 +123,9 @@ class Writer:
         self._checkpointing = False
         self._hold = False
         """The next batch waits until the rest of the log is copied."""
+        self._checkpoint_after = _CHECKPOINT_AFTER
         self._checkpoint_at = database.writing.total_changes + _CHECKPOINT_AFTER
+        self._note_delay = _NOTE_DELAY
 
     def submit(self, apply: Callable[[Any], T], argument: Any, *, patient: bool = False) -> Deferred[T]:
         """`apply(argument)` in the next transaction; the result when it is on disk.
@@ -153,7 +158,7 @@ class Writer:
         if self._reactor is None:
             self._flush()
         elif self._note_turn is None:
-            self._note_turn = self._reactor.callLater(_NOTE_DELAY, self._flush_notes)
+            self._note_turn = self._reactor.callLater(self._note_delay, self._flush_notes)
 
     async def close(self) -> None:
         """Finish what was begun. Nothing is accepted from now on."""
@@ -264,7 +269,7 @@ class Writer:
         self._transaction.flush()
 
     def _commit(self) -> None:
-        self._database.writing.execute("COMMIT")
+        self._database.commit()
 
     def _weigh(self, seconds: float) -> None:
         """Decide where the next COMMITs run."""
@@ -319,6 +324,8 @@ class Writer:
             else:
                 work.waiting.errback(work.error)
         self._delivering = False
+        if self._followers.all:
+            self._followers.tell(self._transaction.last_change)
         self._next()
 
     def _next(self) -> None:
@@ -342,7 +349,7 @@ class Writer:
     def _checkpoint(self) -> None:
         """Copy the log into the file: first beside the batches, then the rest while they wait: the log
         starts anew."""
-        self._checkpoint_at = self._database.writing.total_changes + _CHECKPOINT_AFTER
+        self._checkpoint_at = self._database.writing.total_changes + self._checkpoint_after
         if self._checkpointing or self._reactor is None or self._database.path is None:
             return
         self._checkpointing = True

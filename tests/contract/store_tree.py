@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import pytest
+
 from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import Filter, Present, Scope
+from provserver.ldap.results import Refusal, ResultCode
 from provserver.storage.contract import (
     ChangeId,
     Commit,
@@ -18,10 +21,10 @@ from provserver.storage.contract import (
     MarkFate,
     NewDelivery,
     Put,
-    Remove,
     SearchLimits,
     Settlement,
     Store,
+    Write,
 )
 
 _STRING = "EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15"
@@ -71,13 +74,22 @@ def entry(
     return Entry(EntryId(id or name.text.lower()), name, attributes, version)
 
 
-async def change(store: Store, *writes: Put | Remove, at: float = NOW, **more: Any) -> Committed:
+async def change(store: Store, *writes: Write, at: float = NOW, **more: Any) -> Committed:
     return await store.commit(Commit(at, BY, writes, **more))
 
 
 async def add(store: Store, *entries: Entry) -> Committed:
     """New entries, in one commit."""
     return await change(store, *[Put(entry, 0) for entry in entries])
+
+
+async def refused(store: Store, *writes: Write) -> ResultCode:
+    """The code with which these are refused, in one commit that changes nothing."""
+    before = await names(store), list(await store.changes(0, 1000))
+    with pytest.raises(Refusal) as caught:
+        await change(store, *writes)
+    assert (await names(store), list(await store.changes(0, 1000))) == before
+    return caught.value.code
 
 
 async def plant(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What every store does: the tree. (The outbox: test_store_outbox.py.)"""
+"""What every store does: the tree. (Renames: test_store_moves.py. The outbox: test_store_outbox.py.)"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from store_tree import BY, NOW, SCHEMA, TOP, Opening, add, change, entry, names, plant
+from store_tree import BY, NOW, SCHEMA, TOP, Opening, add, change, entry, names, plant, refused
 from twisted.internet.defer import Deferred, gatherResults
 
 from provserver.directory.entries import EntryId
@@ -90,25 +90,17 @@ async def test_an_entry_that_was_read_must_still_be_at_its_version(store: Store)
     assert read.version == 2
 
 
-async def _refused(store: Store, *writes: Put | Remove) -> ResultCode:
-    before = await names(store), list(await store.changes(0, 1000))
-    with pytest.raises(Refusal) as caught:
-        await change(store, *writes)
-    assert (await names(store), list(await store.changes(0, 1000))) == before
-    return caught.value.code
-
-
 @test
 async def test_a_name_and_an_id_are_given_once(store: Store) -> None:
     await plant(store)
     for other in (entry("CN=A,OU=Boxes,dc=im", "new"), entry("cn=new,dc=im", "cn=a,ou=boxes,dc=im")):
-        assert await _refused(store, Put(other, 0)) is ResultCode.ENTRY_ALREADY_EXISTS
+        assert await refused(store, Put(other, 0)) is ResultCode.ENTRY_ALREADY_EXISTS
 
 
 @test
 async def test_an_entry_needs_its_parent_unless_it_is_a_top(store: Store) -> None:
     await add(store, entry("dc=other"))
-    assert await _refused(store, Put(entry("cn=a,dc=im"), 0)) is ResultCode.NO_SUCH_OBJECT
+    assert await refused(store, Put(entry("cn=a,dc=im"), 0)) is ResultCode.NO_SUCH_OBJECT
     await add(store, entry("dc=im"))
     await add(store, entry("cn=a,dc=im"))
 
@@ -116,7 +108,7 @@ async def test_an_entry_needs_its_parent_unless_it_is_a_top(store: Store) -> Non
 @test
 async def test_the_first_entry_of_a_store_is_a_top_however_long_its_name(store: Store) -> None:
     await add(store, entry("dc=chicago,dc=usa"), entry("cn=a,dc=chicago,dc=usa"))
-    assert await _refused(store, Put(entry("dc=boston,dc=usa"), 0)) is ResultCode.NO_SUCH_OBJECT
+    assert await refused(store, Put(entry("dc=boston,dc=usa"), 0)) is ResultCode.NO_SUCH_OBJECT
     top = DN.parse("dc=chicago,dc=usa")
     assert await names(store, base=top) == ["dc=chicago,dc=usa", "cn=a,dc=chicago,dc=usa"]
     assert await store.has_children(top)
@@ -126,8 +118,8 @@ async def test_the_first_entry_of_a_store_is_a_top_however_long_its_name(store: 
 async def test_what_is_gone_can_be_neither_changed_nor_removed(store: Store) -> None:
     await plant(store)
     gone = entry("cn=gone,dc=im")
-    assert await _refused(store, Put(gone, 1)) is ResultCode.NO_SUCH_OBJECT
-    assert await _refused(store, Remove(gone.id, gone.dn, 1)) is ResultCode.NO_SUCH_OBJECT
+    assert await refused(store, Put(gone, 1)) is ResultCode.NO_SUCH_OBJECT
+    assert await refused(store, Remove(gone.id, gone.dn, 1)) is ResultCode.NO_SUCH_OBJECT
 
 
 @test
@@ -135,7 +127,7 @@ async def test_only_leaves_are_removed(store: Store) -> None:
     await plant(store)
     inner = await store.read(DN.parse("ou=inner,ou=boxes,dc=im"))
     assert inner is not None
-    assert await _refused(store, Remove(inner.id, inner.dn, 1)) is ResultCode.NOT_ALLOWED_ON_NON_LEAF
+    assert await refused(store, Remove(inner.id, inner.dn, 1)) is ResultCode.NOT_ALLOWED_ON_NON_LEAF
     for name in ("cn=x,ou=inner,ou=boxes,dc=im", "cn=y,ou=inner,ou=boxes,dc=im"):
         assert await store.has_children(inner.dn)
         leaf = entry(name)
@@ -149,6 +141,17 @@ async def test_only_leaves_are_removed(store: Store) -> None:
 
 
 @test
+async def test_the_entries_just_below_one_are_counted(store: Store) -> None:
+    assert await store.count_children(TOP) == 0
+    await plant(store)
+    boxes, inner = DN.parse("ou=boxes,dc=im"), DN.parse("OU=inner, ou=boxes,dc=im")
+    assert [await store.count_children(dn) for dn in (ROOT, TOP, boxes, inner, A)] == [1, 1, 6, 2, 0]
+    await change(store, Remove(entry(A).id, A, 1))
+    assert await store.count_children(boxes) == 5
+    assert await store.count_children(A) == 0
+
+
+@test
 async def test_a_commit_is_all_or_nothing(store: Store) -> None:
     await plant(store)
     good = [
@@ -157,7 +160,7 @@ async def test_a_commit_is_all_or_nothing(store: Store) -> None:
         Remove(entry(A).id, A, 1),
     ]
     for bad in (Put(entry("cn=b,ou=boxes,dc=im"), 0), Put(entry("cn=z,cn=nowhere,dc=im"), 0)):
-        await _refused(store, *good, bad)
+        await refused(store, *good, bad)
         assert await store.read(DN.parse("cn=new,dc=im")) is None
         assert await store.find("cn", b"new") == ()
         assert len(await store.find("cn", b"a")) == 1
@@ -338,88 +341,6 @@ async def test_an_index_never_changes_what_is_found(store: Store, wanted: Any, s
                 expected.append((base, name))
         found = await names(store, wanted, base=base, scope=scope, limits=SearchLimits(batch=3))
         assert sorted(found) == sorted(name for top, name in expected if top == base)
-
-
-@test
-async def test_parents_come_before_their_children(store: Store) -> None:
-    await plant(store)
-    await add(store, entry("cn=late,dc=im"))
-    inner = DN.parse("ou=inner,ou=boxes,dc=im")
-    moved = [inner, DN.parse("cn=x,ou=inner,ou=boxes,dc=im"), DN.parse("cn=y,ou=inner,ou=boxes,dc=im")]
-    target = DN.parse("ou=inner,cn=late,dc=im")
-    writes = []
-    for dn in moved:
-        read = await store.read(dn)
-        assert read is not None
-        writes.append(Put(type(read)(read.id, dn.relocate(inner, target), read.attributes), 1))
-    await change(store, *writes)
-    for wanted in (
-        Present("objectClass"),
-        Or((Equality("objectClass", b"thing"), Equality("objectClass", b"box"))),
-    ):
-        seen = {""}
-        found = await names(store, wanted, limits=SearchLimits(batch=2))
-        assert len(found) == 11
-        for name in found:
-            parent = DN.parse(name).parent
-            assert parent is not None
-            assert parent.text in seen
-            seen.add(name)
-
-
-@test
-async def test_a_rename_keeps_id_and_counts_as_a_write(store: Store) -> None:
-    await plant(store)
-    new = DN.parse("cn=q,dc=im")
-    await change(store, Put(entry(new, entry(A).id), 1))
-    read = await store.read_id(entry(A).id)
-    assert read is not None
-    assert (read.dn, read.version) == (new, 2)
-    assert await store.read(A) is None
-    assert await store.read(new) == read
-    assert await store.find("cn", b"a") == ()
-    assert await store.find("cn", b"q") == (read.id,)
-    assert "cn=q,dc=im" in await names(store, base=TOP, scope=Scope.ONE_LEVEL)
-
-
-@test
-async def test_a_new_spelling_of_the_same_name_is_kept(store: Store) -> None:
-    await plant(store)
-    await change(store, Put(entry("CN=A,ou=boxes,dc=im", entry(A).id), 1))
-    read = await store.read(A)
-    assert read is not None
-    assert read.dn.text == "CN=A,ou=boxes,dc=im"
-
-
-@test
-async def test_a_rename_takes_all_below_with_it_or_is_refused(store: Store) -> None:
-    await plant(store)
-    inner, new = DN.parse("ou=inner,ou=boxes,dc=im"), DN.parse("ou=renamed,ou=boxes,dc=im")
-    put = Put(entry(new, entry(inner).id), 1)
-    assert await _refused(store, put) is ResultCode.NOT_ALLOWED_ON_NON_LEAF
-    x, y = "cn=x,ou=inner,ou=boxes,dc=im", "cn=y,ou=inner,ou=boxes,dc=im"
-    below = [Put(entry(DN.parse(name).relocate(inner, new), name), 1) for name in (x, y)]
-    assert await _refused(store, put, below[0]) is ResultCode.NOT_ALLOWED_ON_NON_LEAF
-    await change(store, put, *below)
-    assert sorted(await names(store, base=new)) == [
-        "cn=x,ou=renamed,ou=boxes,dc=im",
-        "cn=y,ou=renamed,ou=boxes,dc=im",
-        "ou=renamed,ou=boxes,dc=im",
-    ]
-    assert sorted(await names(store, base=new, scope=Scope.ONE_LEVEL))[0] == "cn=x,ou=renamed,ou=boxes,dc=im"
-    assert await names(store, base=inner) == []
-    assert await store.has_children(new)
-
-
-@test
-async def test_a_rename_to_a_name_in_use_or_without_parent_is_refused(store: Store) -> None:
-    await plant(store)
-    taken = Put(entry("cn=b,ou=boxes,dc=im", entry(A).id), 1)
-    assert await _refused(store, taken) is ResultCode.ENTRY_ALREADY_EXISTS
-    lost = Put(entry("cn=a,cn=nowhere,dc=im", entry(A).id), 1)
-    assert await _refused(store, lost) is ResultCode.NO_SUCH_OBJECT
-    below_itself = Put(entry("ou=boxes,cn=a,ou=boxes,dc=im", entry(BOXES).id), 1)
-    assert await _refused(store, below_itself) is ResultCode.NOT_ALLOWED_ON_NON_LEAF
 
 
 @test

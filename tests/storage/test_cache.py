@@ -70,4 +70,4 @@ def test_entries_in_use_by_name_or_by_id_stay() -> None:
     assert [records.with_id(EntryId(str(n))) is not None for n in range(4)] == [True, True, False, False]
     assert len(records) == 3
     records.put(_record("huge", "huge", 5))
-    assert len(records) == 0
+    assert records.with_id(EntryId("huge")) is None

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.threads import deferToThreadPool
 
 from provserver.directory.entries import EntryId
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import And, Equality, Filter, Present, Scope
+from provserver.storage import writer
 from provserver.storage.contract import Conflict, DeliveryState, JournalEvent, MarkFate, Put, StoreLocked
 from provserver.storage.database import Database, StoreUnusable
-from provserver.storage.planning import _Children, _Few, _Postings, _Range, plan
+from provserver.storage.planning import Few, _Children, _Postings, _Range, plan
 from provserver.storage.sqlite import SqliteStore, StoreClosed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
@@ -270,9 +272,10 @@ async def test_a_caller_that_stops_waiting_stops_nothing(store: SqliteStore) -> 
 
 
 @test
-async def test_a_slow_disk_moves_commits_to_the_writers_thread_and_back(tmp_path: Path) -> None:
+async def test_a_slow_disk_moves_commits_to_the_writers_thread_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = await opened(tmp_path / "store.db", new=True)
-    writer = store._writer
     now = 0.0
     seconds = 0.0
 
@@ -281,15 +284,14 @@ async def test_a_slow_disk_moves_commits_to_the_writers_thread_and_back(tmp_path
         now += seconds
         return now
 
-    writer._stopwatch = stopwatch
+    store._writer._stopwatch = stopwatch
     on_thread: list[bool] = []
-    whole = writer._in_thread
 
-    def counted(work: Any) -> Any:
+    def counted(*work: Any) -> Any:
         on_thread.append(True)
-        return whole(work)
+        return deferToThreadPool(*work)
 
-    writer._in_thread = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(writer, "deferToThreadPool", counted)
     await add(store, entry("dc=im"))
     assert on_thread == []
     seconds = 1.0
@@ -308,7 +310,6 @@ async def test_a_slow_disk_moves_commits_to_the_writers_thread_and_back(tmp_path
 async def test_the_log_is_copied_into_the_file_while_work_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provserver.storage.writer._CHECKPOINT_AFTER", 50)
     copied = []
     whole = Database.checkpoint
 
@@ -318,6 +319,7 @@ async def test_the_log_is_copied_into_the_file_while_work_goes_on(
 
     monkeypatch.setattr(Database, "checkpoint", counted)
     store = await opened(tmp_path / "store.db", new=True)
+    store._writer._checkpoint_after = store._writer._checkpoint_at = 50
     await add(store, entry("dc=im"))
     for round in range(20):
         await gatherResults(
@@ -330,10 +332,8 @@ async def test_the_log_is_copied_into_the_file_while_work_goes_on(
 
 
 @test
-async def test_a_note_is_written_without_any_commit(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("provserver.storage.writer._NOTE_DELAY", 0.0)
+async def test_a_note_is_written_without_any_commit(store: SqliteStore) -> None:
+    store._writer._note_delay = 0.0
     from twisted.internet import reactor
 
     store.note(JournalEvent(NOW, 1, "noted"))
@@ -393,7 +393,8 @@ async def test_a_store_that_remembers_nothing_answers_the_same(tmp_path: Path) -
 async def test_a_long_search_does_not_push_out_what_is_in_use(store: SqliteStore) -> None:
     await add(store, entry("dc=im"))
     await add(store, *[entry(f"cn={n},dc=im") for n in range(300)])
-    store._tree.known.__init__(10**6)  # type: ignore[misc]
+    for known in list(store._tree.known._by_id):
+        store._tree.known.forget(known)
     await store.read(TOP)
     assert len(await names(store)) == 301
     assert len(store._tree.known) < 60
@@ -461,7 +462,7 @@ async def test_a_search_takes_the_shortest_walk(store: SqliteStore) -> None:
     await add(store, entry("ou=many,dc=im"))
     await add(store, *[entry(f"cn=m{n},ou=many,dc=im", badge="1") for n in range(300)])
     things = Equality("objectClass", b"thing")
-    assert _walk(store, And((things, Equality("cn", b"a")))) is _Few
+    assert _walk(store, And((things, Equality("cn", b"a")))) is Few
     assert _walk(store, Equality("badge", b"1")) is _Postings
     assert _walk(store, Equality("badge", b"1"), "ou=boxes,dc=im") is _Range
     assert _walk(store, Equality("objectClass", b"box")) is _Postings

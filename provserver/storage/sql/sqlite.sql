@@ -6,13 +6,15 @@
 -- meets parents before children. Children of nobody have parent 0.
 CREATE TABLE entry (
     seq     INTEGER PRIMARY KEY,
-    id      TEXT    NOT NULL UNIQUE,
+    id      TEXT    NOT NULL,
     key     TEXT    NOT NULL UNIQUE,
     parent  INTEGER NOT NULL,
     version INTEGER NOT NULL,
     dn      TEXT    NOT NULL,
     body    BLOB    NOT NULL
 );
+-- Apart from the table, so that a long load can make it anew at its end.
+CREATE UNIQUE INDEX entry_id ON entry (id);
 CREATE INDEX entry_parent ON entry (parent);
 
 -- What is indexed, with the number that stands for it in `posting`, and the rule by which its values were normalised.
