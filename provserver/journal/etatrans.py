@@ -32,7 +32,7 @@ class Etatrans:
         self.enabled = sink is not None
         self._sink = sink
         self._wall = wall
-        self._thread = f"TID={thread:06x}"
+        self._tid = f"TID={thread:06x}"
         self._next = 0
         self._second = -1
         self._stamp = ""
@@ -47,7 +47,7 @@ class Etatrans:
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y%m%d:%H%M%S", time.localtime(second))
-        return f"{self._stamp}:{self._thread}:{operation:<10}:{own}:{parent or '----'}:"
+        return f"{self._stamp}:{self._tid}:{operation:<10}:{own}:{parent or '----'}:"
 
     def emit(self, text: str) -> None:
         if self._sink is not None:

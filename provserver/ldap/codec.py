@@ -11,7 +11,13 @@ from typing import Final
 from provserver.ldap.ber import element
 from provserver.ldap.ber_writing import SEQUENCE
 from provserver.ldap.decoding import ALL_DECODERS, MAX_INT, decode_content
-from provserver.ldap.encoding import encode_message, encode_result, encode_search_entry
+from provserver.ldap.encoding import (
+    encode_entry,
+    encode_message,
+    encode_result,
+    encode_search_entry,
+    enveloped,
+)
 from provserver.ldap.errors import LocalProtocolError, RemoteProtocolError, notice_of_disconnection
 from provserver.ldap.limits import DEFAULT_LIMITS, Limits
 from provserver.ldap.messages import (
@@ -72,8 +78,10 @@ __all__ = [
     "RemoteProtocolError",
     "SEARCH_RESULT_DONE",
     "decode_message",
+    "encode_entry",
     "encode_message",
     "encode_result",
     "encode_search_entry",
+    "enveloped",
     "notice_of_disconnection",
 ]

@@ -50,6 +50,7 @@ from provserver.ldap.messages import (
     UnbindRequest,
 )
 from provserver.ldap.results import Result, ResultCode
+from provserver.recent import Recent
 from provserver.vault.secret import Secret
 
 MAX_INT: Final = 2**31 - 1
@@ -61,6 +62,11 @@ _CHANGE_KINDS: Final = tuple(ChangeKind)
 _RESULT_CODES: Final = {int(code): code for code in ResultCode}
 
 Decoder = Callable[[bytes, int, int, Limits], Request | Response]
+
+_SEARCH: Final = 0x63
+_LONGEST_REMEMBERED: Final = 512
+"""Octets of a search that is remembered; 16,384 of them are at most 25 MB."""
+_searches: Final[Recent[bytes, tuple[Limits, SearchRequest]]] = Recent(8_192)
 
 
 def decode_content(
@@ -74,7 +80,10 @@ def decode_content(
             "LDAPMessage.protocolOp", "is missing or not an operation to be sent this way"
         )
     start, stop = element(buffer, pos, end, buffer[pos], "LDAPMessage.protocolOp")
-    operation = decoder(buffer, start, stop, limits)
+    if buffer[pos] == _SEARCH and stop - start <= _LONGEST_REMEMBERED:
+        operation = _search_again(buffer[start:stop], limits)
+    else:
+        operation = decoder(buffer, start, stop, limits)
     if stop == end:
         return Message(message_id, operation)
     controls: tuple[Control, ...] = ()
@@ -85,12 +94,27 @@ def decode_content(
     return Message(message_id, operation, controls)
 
 
+def _search_again(content: bytes, limits: Limits) -> Request | Response:
+    """Clients ask the same again and again, an agent twice for every password: decoded once.
+
+    The same octets give the same object, by which others can remember what they know of the question.
+    """
+    known = _searches.get(content)
+    if known is not None and known[0] is limits:
+        return known[1]
+    request = _search_request(content, 0, len(content), limits)
+    _searches.put(content, (limits, request))
+    return request
+
+
 def _controls(buffer: bytes, pos: int, end: int, limits: Limits) -> tuple[tuple[Control, ...], int]:
     cursor, end_of_all = element(buffer, pos, end, 0xA0, "LDAPMessage.controls")
     controls: list[Control] = []
     while cursor < end_of_all:
         if len(controls) >= limits.values:
-            raise RemoteProtocolError("LDAPMessage.controls", f"has more than {limits.values} controls")
+            raise RemoteProtocolError(
+                "LDAPMessage.controls", f"has more than {limits.values} controls", limit="values"
+            )
         pos, stop = element(buffer, cursor, end_of_all, SEQUENCE, "Controls.control")
         oid, pos = text(buffer, pos, stop, OCTET_STRING, "Control.controlType")
         critical = False
@@ -157,7 +181,9 @@ def _search_request(buffer: bytes, pos: int, end: int, limits: Limits) -> Search
         attribute, cursor = text(buffer, cursor, stop, OCTET_STRING, "SearchRequest.attributes.selector")
         attributes.append(attribute)
         if len(attributes) > limits.values:
-            raise RemoteProtocolError("SearchRequest.attributes", f"has more than {limits.values} selectors")
+            raise RemoteProtocolError(
+                "SearchRequest.attributes", f"has more than {limits.values} selectors", limit="values"
+            )
     if stop != end:
         extensions(buffer, stop, end, "SearchRequest")
     return SearchRequest(
@@ -293,20 +319,14 @@ def _intermediate_response(buffer: bytes, pos: int, end: int, limits: Limits) ->
     return IntermediateResponse(oid, value)
 
 
-_PlainResponse = type[
-    SearchResultDone | ModifyResponse | AddResponse | DeleteResponse | ModifyDNResponse | CompareResponse
-]
-
-
-def _plain(kind: _PlainResponse) -> Decoder:
+def _plain(name: str, response: Callable[[Result], Response]) -> Decoder:
     """The decoder of a response that is an LDAPResult and nothing more."""
-    name = kind.__name__
 
     def decode(buffer: bytes, pos: int, end: int, limits: Limits) -> Response:
         result, pos = _result(buffer, pos, end, limits)
         if pos != end:
             extensions(buffer, pos, end, name, b"\xa3")
-        return kind(result)
+        return response(result)
 
     return decode
 
@@ -333,7 +353,7 @@ def _uris(buffer: bytes, pos: int, end: int, limits: Limits, path: str) -> tuple
         uri, pos = text(buffer, pos, end, OCTET_STRING, path)
         uris.append(uri)
         if len(uris) > limits.values:
-            raise RemoteProtocolError(path, f"has more than {limits.values} URIs")
+            raise RemoteProtocolError(path, f"has more than {limits.values} URIs", limit="values")
     if not uris:
         raise RemoteProtocolError(path, "has no URI")
     return tuple(uris)
@@ -364,7 +384,7 @@ def _attribute(buffer: bytes, pos: int, end: int, budget: int, path: str) -> tup
         if len(values) > budget:
             break
     if len(values) > budget or budget <= 0:
-        raise RemoteProtocolError(path, "makes more values than a message may have")
+        raise RemoteProtocolError(path, "makes more values than a message may have", limit="values")
     if end_of_all != stop:
         extensions(buffer, end_of_all, stop, path)
     return PartialAttribute(description, tuple(values)), stop
@@ -395,12 +415,12 @@ RESPONSE_DECODERS: Final[Mapping[int, Decoder]] = {
     0x61: _bind_response,
     0x64: _search_result_entry,
     0x73: _search_result_reference,
-    0x65: _plain(SearchResultDone),
-    0x67: _plain(ModifyResponse),
-    0x69: _plain(AddResponse),
-    0x6B: _plain(DeleteResponse),
-    0x6D: _plain(ModifyDNResponse),
-    0x6F: _plain(CompareResponse),
+    0x65: _plain("SearchResultDone", SearchResultDone),
+    0x67: _plain("ModifyResponse", ModifyResponse),
+    0x69: _plain("AddResponse", AddResponse),
+    0x6B: _plain("DeleteResponse", DeleteResponse),
+    0x6D: _plain("ModifyDNResponse", ModifyDNResponse),
+    0x6F: _plain("CompareResponse", CompareResponse),
     0x78: _extended_response,
     0x79: _intermediate_response,
 }

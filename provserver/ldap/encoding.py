@@ -66,7 +66,7 @@ def encode_message(message: Message) -> bytes:
     encoder = _ENCODERS.get(type(operation))
     if encoder is None:
         raise LocalProtocolError(f"{type(operation).__name__} is not an operation")
-    return _envelope(message.id, encoder(operation), message.controls)
+    return enveloped(message.id, encoder(operation), message.controls)
 
 
 def encode_search_entry(
@@ -76,6 +76,11 @@ def encode_search_entry(
     controls: Sequence[Control] = (),
 ) -> bytes:
     """A SearchResultEntry. Names given as `str` are remembered encoded: they should come from a schema."""
+    return enveloped(message_id, encode_entry(dn, attributes), controls)
+
+
+def encode_entry(dn: str | bytes, attributes: Iterable[tuple[str | bytes, Sequence[bytes]]]) -> bytes:
+    """The operation of a SearchResultEntry, to be `enveloped`, once or again."""
     encoded = []
     for description, values in attributes:
         name = _description(description) if isinstance(description, str) else octets(description)
@@ -86,7 +91,7 @@ def encode_search_entry(
         content = name + tlv(SET, values_encoded)
         encoded.append(tlv(SEQUENCE, content))
     name = octets(_utf8(dn) if isinstance(dn, str) else dn)
-    return _envelope(message_id, tlv(0x64, name + tlv(SEQUENCE, b"".join(encoded))), controls)
+    return tlv(0x64, name + tlv(SEQUENCE, b"".join(encoded)))
 
 
 def encode_result(
@@ -94,10 +99,11 @@ def encode_result(
 ) -> bytes:
     """An answer that is an LDAPResult and nothing more; `tag` from `codec.RESPONSE_TAGS`."""
     body = _SUCCESS_BODY if result is SUCCESS else _result(result)
-    return _envelope(message_id, tlv(tag, body), controls)
+    return enveloped(message_id, tlv(tag, body), controls)
 
 
-def _envelope(message_id: int, operation: bytes, controls: Sequence[Control]) -> bytes:
+def enveloped(message_id: int, operation: bytes, controls: Sequence[Control] = ()) -> bytes:
+    """The message with this operation."""
     if 0 <= message_id < 128:
         content = bytes((INTEGER, 1, message_id)) + operation
     elif 0 < message_id <= MAX_INT:
@@ -193,10 +199,15 @@ def _extended_request(request: ExtendedRequest) -> bytes:
 # -- responses
 
 
+_PlainResponse = (
+    SearchResultDone | ModifyResponse | AddResponse | DeleteResponse | ModifyDNResponse | CompareResponse
+)
+
+
 def _plain(tag: int) -> Callable[..., bytes]:
     """The encoder of a response that is an LDAPResult and nothing more."""
 
-    def encode(response: SearchResultDone) -> bytes:
+    def encode(response: _PlainResponse) -> bytes:
         return tlv(tag, _result(response.result))
 
     return encode

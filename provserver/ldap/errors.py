@@ -21,13 +21,15 @@ class LocalProtocolError(Exception):
 class RemoteProtocolError(Exception):
     """The peer said what RFC 4511 does not allow; nothing after it can be trusted.
 
-    `path` names the ASN.1 component (`SearchRequest.filter`), `problem` what was wrong with it.
+    `path` names the ASN.1 component (`SearchRequest.filter`), `problem` what was wrong with it; `limit` is
+    the field of `Limits` that was exceeded, if that is all that is wrong.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, *, limit: str = "") -> None:
         super().__init__(f"{path} {problem}")
         self.path = path
         self.problem = problem
+        self.limit = limit
 
     @property
     def notice(self) -> bytes:

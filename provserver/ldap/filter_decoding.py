@@ -40,7 +40,7 @@ def decode_filter(buffer: bytes, pos: int, end: int, depth: int, nodes: list[int
     """The filter at `pos`, and where it stops; `depth` levels and `nodes[0]` nodes are left to it."""
     nodes[0] -= 1
     if nodes[0] < 0:
-        raise RemoteProtocolError(_PATH, "has too many parts")
+        raise RemoteProtocolError(_PATH, "has too many parts", limit="filter_nodes")
     if pos >= end:
         raise RemoteProtocolError(_PATH, "is missing or cut off")
     tag = buffer[pos]
@@ -63,7 +63,7 @@ def decode_filter(buffer: bytes, pos: int, end: int, depth: int, nodes: list[int
 
 def _nested(tag: int, buffer: bytes, pos: int, end: int, depth: int, nodes: list[int]) -> Filter:
     if depth <= 0:
-        raise RemoteProtocolError(_PATH, "is nested too deeply")
+        raise RemoteProtocolError(_PATH, "is nested too deeply", limit="ber_depth")
     if tag == 0xA2:
         part, pos = decode_filter(buffer, pos, end, depth - 1, nodes)
         if pos != end:
@@ -101,8 +101,10 @@ def _substrings(buffer: bytes, pos: int, end: int, nodes: list[int]) -> Substrin
     if cursor < stop:
         final, cursor = octets(buffer, cursor, stop, 0x82, path)
     nodes[0] -= len(between)
-    if cursor != stop or (initial is None and final is None and not between) or nodes[0] < 0:
-        raise RemoteProtocolError(path, "is empty, out of order or has too many parts")
+    if nodes[0] < 0:
+        raise RemoteProtocolError(path, "has too many parts", limit="filter_nodes")
+    if cursor != stop or (initial is None and final is None and not between):
+        raise RemoteProtocolError(path, "is empty or out of order")
     if stop != end:
         extensions(buffer, stop, end, path)
     return Substrings(attribute, initial, tuple(between), final)

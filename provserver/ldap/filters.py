@@ -154,7 +154,7 @@ def escape_value(value: bytes) -> str:
     return _TO_ESCAPE.sub(_escaped, text)
 
 
-_TO_ESCAPE: Final = re.compile("[\x00-\x1f\x7f()*\\\\\udc80-\udcff]")
+_TO_ESCAPE: Final = re.compile(r"[\x00-\x1f\x7f()*\\\udc80-\udcff]")
 
 
 def _escaped(found: re.Match[str]) -> str:

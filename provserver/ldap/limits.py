@@ -48,6 +48,9 @@ class Limits:
     slow_reader_time: float = 60.0
     """How long a reader may leave the write buffer full. slapd's `writetimeout` is off by default."""
 
+    handshake_time: float = 10.0
+    """For the TLS handshake, LDAPS or StartTLS: a peer that says nothing is cut off before it costs much."""
+
     time_to_first_bind: float = 60.0
     """From the connection to the first successful authentication: a stranger is not kept for ever."""
 

@@ -1,6 +1,7 @@
 """LDAP result codes and the one exception that ends an operation with a result other than success.
 
-Source: RFC 4511 4.1.9 and appendix A; RFC 3909 (118-121), RFC 4533 (4096).
+Source: RFC 4511 4.1.9 and appendix A; RFC 3909 (118-121), RFC 4528 (122), RFC 4370 (123), RFC 4533 (4096),
+draft-ietf-ldapext-ldapv3-vlv (60, 61, 76).
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class ResultCode(IntEnum):
     UNAVAILABLE = 52
     UNWILLING_TO_PERFORM = 53
     LOOP_DETECT = 54
+    SORT_CONTROL_MISSING = 60
+    OFFSET_RANGE_ERROR = 61
     NAMING_VIOLATION = 64
     OBJECT_CLASS_VIOLATION = 65
     NOT_ALLOWED_ON_NON_LEAF = 66
@@ -51,11 +54,14 @@ class ResultCode(IntEnum):
     ENTRY_ALREADY_EXISTS = 68
     OBJECT_CLASS_MODS_PROHIBITED = 69
     AFFECTS_MULTIPLE_DSAS = 71
+    VIRTUAL_LIST_VIEW_ERROR = 76
     OTHER = 80
     CANCELED = 118
     NO_SUCH_OPERATION = 119
     TOO_LATE = 120
     CANNOT_CANCEL = 121
+    ASSERTION_FAILED = 122
+    AUTHORIZATION_DENIED = 123
     SYNC_REFRESH_REQUIRED = 4096
 
 
@@ -73,11 +79,24 @@ SUCCESS = Result()
 
 
 class Refusal(Exception):
-    """An operation that ends with a result other than success; its text is meant for the client."""
+    """An operation that ends with a result other than success; its text is meant for the client.
 
-    def __init__(self, code: ResultCode, diagnostic: str = "", *, matched_dn: str = "") -> None:
+    `policy_error`: the error of the password policy response control
+    (draft-behera-ldap-password-policy 6.2), when it is a password that is refused.
+    """
+
+    def __init__(
+        self,
+        code: ResultCode,
+        diagnostic: str = "",
+        *,
+        matched_dn: str = "",
+        referrals: tuple[str, ...] = (),
+        policy_error: int | None = None,
+    ) -> None:
         super().__init__(diagnostic)
-        self.result = Result(code, diagnostic, matched_dn)
+        self.result = Result(code, diagnostic, matched_dn, referrals)
+        self.policy_error = policy_error
 
     @property
     def code(self) -> ResultCode:

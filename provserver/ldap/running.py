@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-_log = Logger()
+_log = Logger(__name__)
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -40,21 +40,29 @@ def run(coroutine: Coroutine[object, object, T], done: Done[K, T], key: K) -> Ta
     return None
 
 
+class Recalled(CancelledError):
+    """Raised, where it waits, in an operation that its client has called off, and for which it wants an
+    answer.
+    """
+
+
 class Task(Generic[K, T]):
     """A coroutine that waits. Made by `run` only."""
 
-    __slots__ = ("_coroutine", "_done", "_key", "_told", "_waiting_for", "cancelled", "finished")
+    __slots__ = ("_coroutine", "_done", "_told", "_waiting_for", "cancelled", "finished", "key", "recalled")
 
     def __init__(
         self, coroutine: Coroutine[object, object, T], done: Done[K, T], key: K, waiting_for: object
     ) -> None:
         self._coroutine = coroutine
         self._done = done
-        self._key = key
+        self.key = key
         self._waiting_for: Deferred[object] | None = None
         self._told = False
         self.cancelled = False
-        """Whether `cancel` was called; the coroutine may have more to do all the same."""
+        """Whether `cancel` or `recall` was called; the coroutine may have more to do all the same."""
+        self.recalled = False
+        """Whether it was `recall`, and nobody has called `cancel` since."""
         self.finished = False
         self._wait(waiting_for)
 
@@ -65,9 +73,17 @@ class Task(Generic[K, T]):
         when the coroutine has really ended, which may be before this returns. A coroutine that runs just now
         (it caused its own end) gets the error where it waits next.
         """
+        self.recalled = False
         if self.cancelled or self.finished:
             return
         self.cancelled = True
+        self._cancel_waiting()
+
+    def recall(self) -> None:
+        """`cancel`, but what is raised is Recalled."""
+        if self.cancelled or self.finished:
+            return
+        self.cancelled = self.recalled = True
         self._cancel_waiting()
 
     def _cancel_waiting(self) -> None:
@@ -94,7 +110,7 @@ class Task(Generic[K, T]):
         if self.cancelled and not self._told:
             # Whatever came instead (a canceller may call back, or fail in its own way): this is the end.
             self._told = True
-            self._step(CancelledError())
+            self._step(Recalled() if self.recalled else CancelledError())
         else:
             self._step(result.value if isinstance(result, Failure) else None)
 
@@ -104,14 +120,15 @@ class Task(Generic[K, T]):
         except StopIteration as end:
             value: T = end.value
         except Exception as raised:
+            error = None  # its traceback has this frame: what the coroutine held would stay for the collector
             self.finished = True
-            self._done(self._key, None, raised)
+            self._done(self.key, None, raised)
             return
         else:
             self._wait(yielded)
             return
         self.finished = True
-        self._done(self._key, value, None)
+        self._done(self.key, value, None)
 
 
 def shielded(deferred: Deferred[T]) -> Deferred[T]:

@@ -5,7 +5,8 @@ Sans-IO: no transport, no clock. The rules that it keeps (RFC 4511 in brackets):
 - A message is refused as soon as its header is known to be wrong or too large; `30 80`, HTTP or a TLS hello
   never wait for more bytes. Only a well-formed header waits, and what it waits for is bounded.
 - A bind starts when nothing else is in progress, and nothing starts while it is [4.2.1]. Until then the bytes
-  after it are not even decoded: which size limit they are under depends on how the bind ends.
+  after it are not even decoded: which size limit they are under depends on how the bind ends. Nothing starts
+  behind StartTLS either, and nothing is decoded: what follows it in clear text is no request [4.14.1].
 - At the limit of operations in progress nothing more starts, but for one Abandon or Unbind right behind.
 - Message id 0, an id that is in progress, and a response are errors [4.1.1.1].
 
@@ -21,7 +22,14 @@ from provserver.ldap.ber import long_length
 from provserver.ldap.decoding import REQUEST_DECODERS, decode_content
 from provserver.ldap.errors import LocalProtocolError, RemoteProtocolError
 from provserver.ldap.limits import DEFAULT_LIMITS, Limits
-from provserver.ldap.messages import AbandonRequest, BindRequest, Message, UnbindRequest
+from provserver.ldap.messages import (
+    START_TLS,
+    AbandonRequest,
+    BindRequest,
+    ExtendedRequest,
+    Message,
+    UnbindRequest,
+)
 
 _UNANSWERED: Final = frozenset({AbandonRequest, UnbindRequest})
 _TAG: Final = 0x30
@@ -32,7 +40,7 @@ class Session:
     """Framing and state of one connection; its owner says when each request has ended."""
 
     __slots__ = (
-        "_binding",
+        "_alone",
         "_data",
         "_failure",
         "_limits",
@@ -54,7 +62,7 @@ class Session:
         self._tail = bytearray()
         self._needed = _SHORTEST_HEADER
         self._waiting: Message | None = None
-        self._binding: int | None = None
+        self._alone: int | None = None
         self._failure: RemoteProtocolError | None = None
         self.outstanding: set[int] = set()
         """Ids of the requests that were handed out and not yet `answered`. To read, not to change."""
@@ -68,15 +76,15 @@ class Session:
 
     @property
     def binding(self) -> bool:
-        """Whether a bind is in progress."""
-        return self._binding is not None
+        """Whether a bind is in progress (or StartTLS, for the moment that it takes)."""
+        return self._alone is not None
 
     @property
     def full(self) -> bool:
         """Whether reading more would only grow the buffer: something must be answered first."""
         if self._failure is not None or len(self.outstanding) >= self._limits.outstanding_operations:
             return True
-        blocked = self._binding is not None or self._waiting is not None
+        blocked = self._alone is not None or self._waiting is not None
         return blocked and self.buffered > self._limits.read_ahead
 
     def feed(self, data: bytes) -> None:
@@ -93,7 +101,7 @@ class Session:
         """The next request that may start now, or None. RemoteProtocolError, and then always the same."""
         if self._failure is not None:
             raise self._failure
-        if self._binding is not None:
+        if self._alone is not None:
             return None
         message = self._waiting
         if message is None:
@@ -105,17 +113,20 @@ class Session:
             except RemoteProtocolError as failure:
                 self._fail(failure)
                 raise
-        kind = type(message.operation)
+        operation = message.operation
+        kind = type(operation)
         if kind in _UNANSWERED:
             return message
         if kind is BindRequest:
             if self.outstanding:
                 self._waiting = message
                 return None
-            self._binding = message.id
+            self._alone = message.id
         elif len(self.outstanding) >= self._limits.outstanding_operations:
             self._waiting = message
             return None
+        elif kind is ExtendedRequest and operation.oid == START_TLS:  # type: ignore[union-attr]  # by its kind
+            self._alone = message.id
         self._waiting = None
         self.outstanding.add(message.id)
         return message
@@ -138,8 +149,8 @@ class Session:
             self.outstanding.remove(message_id)
         except KeyError:
             raise LocalProtocolError(f"message {message_id} was not in progress") from None
-        if message_id == self._binding:
-            self._binding = None
+        if message_id == self._alone:
+            self._alone = None
 
     def _decode(self) -> Message | None:
         """The next whole message, or None when there is none yet."""
@@ -169,7 +180,8 @@ class Session:
             end = start + length
             limit = self._limits.message_after_bind if self.bound else self._limits.message_before_bind
             if end - pos > limit:
-                raise RemoteProtocolError("LDAPMessage", f"is larger than {limit} octets")
+                name = "message_after_bind" if self.bound else "message_before_bind"
+                raise RemoteProtocolError("LDAPMessage", f"is larger than {limit} octets", limit=name)
             if end > len(data):
                 self._needed = end - pos
                 continue

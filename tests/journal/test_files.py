@@ -42,6 +42,17 @@ def test_closing_writes_what_is_left(tmp_path: Path, clock: TurnedClock) -> None
     assert file.path.read_text() == "last\n"
 
 
+def test_what_comes_after_the_end_is_dropped(tmp_path: Path, clock: TurnedClock) -> None:
+    file = LogFile(tmp_path / "a.log", clock)
+    file.close()
+    with (tmp_path / "b.log").open("w"):  # which may get the number that the closed file had
+        file.write("too late\n")
+        file.write("x" * 300_000)
+        clock.turn(1)
+    assert (tmp_path / "a.log").read_text() == (tmp_path / "b.log").read_text() == ""
+    assert clock.getDelayedCalls() == []
+
+
 def test_it_is_for_its_owner_alone_and_is_appended_to(tmp_path: Path, clock: TurnedClock) -> None:
     for line in ("one\n", "two\n"):
         file = LogFile(tmp_path / "a.log", clock)
@@ -72,6 +83,27 @@ def test_a_disk_that_takes_a_part_gets_the_rest_too(
     monkeypatch.undo()
     file.close()
     assert file.path.read_text() == "all of it\n"
+
+
+def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path, clock: TurnedClock) -> None:
+    file = LogFile(tmp_path / "a.log", clock)
+    file.write("one\n")
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    file.reopen()
+    file.write("two\n")
+    file.close()
+    assert (tmp_path / "a.log.1").read_text() == "one\n"
+    assert (tmp_path / "a.log").read_text() == "two\n"
+    assert (tmp_path / "a.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_new_file_can_be_made_the_old_one_goes_on(tmp_path: Path, clock: TurnedClock) -> None:
+    file = LogFile(tmp_path / "logs" / "a.log", clock)
+    (tmp_path / "logs").rename(tmp_path / "elsewhere")
+    file.reopen()
+    file.write("one\n")
+    file.close()
+    assert (tmp_path / "elsewhere" / "a.log").read_text() == "one\n"
 
 
 def test_the_name_is_imps_s(monkeypatch: pytest.MonkeyPatch) -> None:

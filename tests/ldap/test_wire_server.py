@@ -2,138 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import ISSLTransport
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
-from zope.interface import alsoProvides
+from wire_stage import BIND, COMPARE, DELETE, Stage, notice, success
 
 from provserver.ldap.codec import (
-    RESPONSE_TAGS,
-    decode_message,
     encode_message,
     encode_result,
     encode_search_entry,
 )
 from provserver.ldap.limits import Limits
 from provserver.ldap.messages import (
-    NOTICE_OF_DISCONNECTION,
     AbandonRequest,
     AddRequest,
-    BindRequest,
-    CompareRequest,
     DeleteRequest,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     Request,
     UnbindRequest,
 )
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.ldap.running import shielded
-from provserver.ldap.server import Connection, LdapServerFactory
-from provserver.vault.secret import Secret
-
-BIND = BindRequest(3, "cn=x", Secret(b"y"))
-COMPARE = CompareRequest("cn=x", "cn", b"x")
-DELETE = DeleteRequest("cn=x")
-
-
-class Wire(StringTransport):
-    """A transport that counts writes and remembers that it was cut."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.writes = 0
-
-    def write(self, data: bytes) -> None:
-        self.writes += 1
-        super().write(data)
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        pass
-
-    @property
-    def reading(self) -> bool:
-        return self.producerState == "producing"
-
-
-class Stage:
-    """A handler that plays a script, the server under test, and what the client sees of it."""
-
-    def __init__(self, limits: Limits | None = None, **wire: Any) -> None:
-        self.script: dict[int, Callable[[Connection, Message], Awaitable[bytes]]] = {}
-        self.happened: list[Any] = []
-        self.clock = Clock()
-        self.factory = LdapServerFactory(
-            self,
-            clock=self.clock,
-            randomness=lambda size: bytes(range(0xA0, 0xA0 + size)),
-            limits=limits or Limits(),
-        )
-        self.wire = Wire(**wire)
-        self.connection = self.factory.buildProtocol(None)
-        self.connection.makeConnection(self.wire)
-
-    def connected(self, connection: Connection) -> None:
-        self.happened.append("connected")
-
-    def disconnected(self, connection: Connection) -> None:
-        self.happened.append("disconnected")
-
-    async def handle(self, connection: Connection, message: Message) -> bytes:
-        self.happened.append(message.id)
-        if message.id in self.script:
-            return await self.script[message.id](connection, message)
-        if isinstance(message.operation, BindRequest):
-            connection.identity = message.operation.name
-        return success(message)
-
-    def wait(self, message_id: int) -> Deferred[bytes]:
-        """Have that request wait for the returned Deferred, which gives the answer."""
-        deferred: Deferred[bytes] = Deferred()
-
-        async def waits(connection: Connection, message: Message) -> bytes:
-            try:
-                return await deferred
-            except CancelledError:
-                self.happened.append(f"{message.id} cancelled")
-                raise
-
-        self.script[message_id] = waits
-        return deferred
-
-    def ask(self, *operations: Request, start: int = 1) -> None:
-        self.connection.dataReceived(
-            b"".join(encode_message(Message(number, one)) for number, one in enumerate(operations, start))
-        )
-
-    def answers(self) -> list[Message]:
-        """The answers since the last call."""
-        data, position, found = self.wire.value(), 0, []
-        self.wire.clear()
-        while position < len(data):
-            assert data[position + 1] < 128
-            end = position + 2 + data[position + 1]
-            found.append(decode_message(data, position, end))
-            position = end
-        return found
-
-    def answered(self) -> list[int]:
-        return [message.id for message in self.answers()]
-
-    def lose(self) -> None:
-        self.connection.connectionLost(None)
-
-
-def success(message: Message) -> bytes:
-    return encode_result(message.id, RESPONSE_TAGS[type(message.operation)])
+from provserver.ldap.server import Connection
 
 
 @pytest.fixture
@@ -147,13 +42,6 @@ def logged() -> Iterator[list[Any]]:
     globalLogPublisher.addObserver(events.append)
     yield events
     globalLogPublisher.removeObserver(events.append)
-
-
-def notice(message: Message) -> tuple[ResultCode, str]:
-    assert message.id == 0
-    assert isinstance(message.operation, ExtendedResponse)
-    assert message.operation.oid == NOTICE_OF_DISCONNECTION
-    return message.operation.result.code, message.operation.result.diagnostic
 
 
 # Requests and their answers
@@ -438,11 +326,11 @@ def test_reading_stops_when_much_waits_behind_a_bind() -> None:
 
 
 def test_a_client_that_does_not_read_is_not_read_from(stage: Stage) -> None:
-    stage.connection.pauseProducing()
+    stage.pause()
     assert not stage.wire.reading
     stage.ask(COMPARE)
     assert stage.happened == ["connected"]
-    stage.connection.resumeProducing()
+    stage.resume()
     assert stage.wire.reading
     assert stage.answered() == [1]
 
@@ -453,12 +341,12 @@ def test_a_full_transport_stops_the_requests_of_the_same_chunk() -> None:
 
     def full_at_once(data: bytes) -> None:
         real(data)
-        stage.connection.pauseProducing()
+        stage.pause()
 
     stage.wire.write = full_at_once  # type: ignore[method-assign]
     stage.ask(COMPARE, COMPARE, COMPARE)
     assert stage.happened == ["connected", 1]
-    stage.connection.resumeProducing()
+    stage.resume()
     assert stage.happened == ["connected", 1, 2]
 
 
@@ -470,14 +358,14 @@ def test_a_handler_waits_while_the_client_does_not_read(stage: Stage) -> None:
             connection.send(encode_search_entry(message.id, "cn=x", ()))
             sent.append(number)
             if number == 1:
-                connection.pauseProducing()
+                stage.pause()
             await connection.drained()
         return success(message)
 
     stage.script[1] = streams
     stage.ask(COMPARE)
     assert sent == [0, 1]
-    stage.connection.resumeProducing()
+    stage.resume()
     assert sent == [0, 1, 2, 3]
     assert stage.answered() == [1] * 5
 
@@ -505,11 +393,11 @@ def test_a_slow_reader_is_cut_after_a_time() -> None:
     stage = Stage(Limits(slow_reader_time=10))
     stage.wait(1)
     stage.ask(COMPARE)
-    stage.connection.pauseProducing()
+    stage.pause()
     stage.clock.advance(9)
-    stage.connection.resumeProducing()
+    stage.resume()
     stage.clock.advance(9)
-    stage.connection.pauseProducing()
+    stage.pause()
     stage.clock.advance(9.9)
     assert not stage.wire.disconnected
     stage.clock.advance(0.2)
@@ -519,82 +407,13 @@ def test_a_slow_reader_is_cut_after_a_time() -> None:
 
 def test_answers_for_a_reader_who_does_not_read_are_bounded() -> None:
     stage = Stage(Limits(write_buffer=1000))
-    stage.connection.pauseProducing()
+    stage.pause()
     for _ in range(10):
         stage.connection.send(b"x" * 100)
     assert not stage.wire.disconnected
     stage.connection.send(b"x")
     assert stage.wire.disconnected
     stage.lose()
-
-
-# Times
-
-
-def test_a_stranger_who_does_not_bind_is_told_to_go() -> None:
-    stage = Stage(Limits(time_to_first_bind=10, idle_time=100))
-    stage.clock.advance(5)
-    stage.ask(COMPARE)
-    assert stage.answered() == [1]
-    stage.clock.advance(5)
-    (farewell,) = stage.answers()
-    assert notice(farewell) == (ResultCode.TIME_LIMIT_EXCEEDED, "nobody has authenticated in time")
-    assert stage.wire.disconnecting
-
-
-def test_a_bind_in_progress_is_given_its_time() -> None:
-    stage = Stage(Limits(time_to_first_bind=10, idle_time=100))
-    bind = stage.wait(1)
-    stage.ask(BIND)
-    stage.clock.advance(10)
-    stage.clock.advance(5)
-    assert not stage.wire.disconnecting
-    bind.callback(encode_result(1, 0x61, Result(ResultCode.INVALID_CREDENTIALS)))
-    stage.clock.advance(1)
-    assert stage.wire.disconnecting
-
-
-def test_an_idle_connection_is_told_to_go() -> None:
-    stage = Stage(Limits(idle_time=100))
-    stage.ask(BIND)
-    for _ in range(3):
-        stage.clock.advance(60)
-        stage.ask(COMPARE)
-    assert stage.answered() == [1, 1, 1, 1]
-    stage.connection.dataReceived(b"\x30")
-    stage.clock.advance(60)
-    stage.connection.dataReceived(b"\x20")  # drop by drop is idle too
-    stage.clock.advance(40)
-    (farewell,) = stage.answers()
-    assert notice(farewell) == (ResultCode.TIME_LIMIT_EXCEEDED, "the connection was idle for too long")
-
-
-def test_a_connection_with_an_operation_in_progress_is_not_idle() -> None:
-    stage = Stage(Limits(idle_time=10))
-    slow = stage.wait(2)
-    stage.ask(BIND, COMPARE)
-    for _ in range(50):
-        stage.clock.advance(1)
-    slow.callback(encode_result(2, 0x6F))
-    stage.clock.advance(9)
-    assert not stage.wire.disconnecting
-    stage.clock.advance(1)
-    assert stage.wire.disconnecting
-
-
-def test_times_of_0_are_no_limits() -> None:
-    stage = Stage(Limits(time_to_first_bind=0, idle_time=0, slow_reader_time=0))
-    stage.connection.pauseProducing()
-    assert stage.clock.getDelayedCalls() == []
-
-
-def test_a_peer_who_does_not_take_its_last_answer_is_cut() -> None:
-    stage = Stage(Limits(closing_time=5))
-    stage.ask(UnbindRequest())
-    assert stage.wire.disconnecting
-    assert not stage.wire.disconnected
-    stage.clock.advance(5)
-    assert stage.wire.disconnected
 
 
 # Who is there
@@ -619,11 +438,7 @@ def test_a_connection_knows_its_peer(address: Any, peer: str, port: int, loopbac
 
 
 def test_a_connection_knows_that_it_is_protected() -> None:
-    wire = Wire()
-    alsoProvides(wire, ISSLTransport)
-    connection = Stage().factory.buildProtocol(None)
-    connection.makeConnection(wire)
-    assert connection.tls is True
+    assert Stage(tls=True).connection.tls is True
 
 
 # Everything that is not exercised above is answered with the right kind of answer

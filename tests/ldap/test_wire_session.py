@@ -9,10 +9,12 @@ import pytest
 from provserver.ldap.codec import LocalProtocolError, RemoteProtocolError, encode_message
 from provserver.ldap.limits import Limits
 from provserver.ldap.messages import (
+    START_TLS,
     AbandonRequest,
     BindRequest,
     CompareRequest,
     DeleteRequest,
+    ExtendedRequest,
     Message,
     ModifyResponse,
     Request,
@@ -247,3 +249,21 @@ def test_receiving_is_linear_however_the_bytes_come(size: int) -> None:
         assert session.receive(piece) == []
     assert ids(session.receive(pieces[-1])) == [1]
     assert time.process_time() - begun < 1.0
+
+
+def test_nothing_is_decoded_behind_start_tls_until_it_is_answered() -> None:
+    session = Session()
+    start_tls = ExtendedRequest(START_TLS)
+    assert ids(session.receive(wire(COMPARE, start_tls, COMPARE))) == [1, 2]
+    session.feed(b"no LDAP at all")
+    assert session.next() is None
+    assert session.buffered == len(wire(COMPARE)) + len(b"no LDAP at all")
+    session.answered(2)
+    assert ids(session.receive(b"")) == [3]
+
+
+def test_start_tls_does_not_wait_for_others_as_a_bind_does() -> None:
+    session = Session()
+    assert ids(session.receive(wire(COMPARE, ExtendedRequest(START_TLS)))) == [1, 2]
+    session = Session()
+    assert ids(session.receive(wire(COMPARE, ExtendedRequest("1.2.3"), COMPARE))) == [1, 2, 3]

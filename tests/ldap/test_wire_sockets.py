@@ -47,6 +47,9 @@ class Library:
     def connected(self, connection: Connection) -> None:
         self.connections.append(connection)
 
+    def secured(self, connection: Connection) -> None:
+        pass
+
     def disconnected(self, connection: Connection) -> None:
         self.gone.callback(None)
 
