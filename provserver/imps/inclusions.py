@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provserver.directory.entries import Entry, EntryId
-from provserver.directory.names import DN
+from provserver.directory.names import DN, RDN
 from provserver.imps.namespaces import ACCOUNT_CLASSES
 from provserver.storage.contract import Store
 
@@ -34,11 +34,34 @@ def account_class_of(entry: Entry) -> str | None:
     """The account class among an entry's object classes, as the namespace table spells it; None: it is no
     account.
     """
-    for value in entry.values("objectclass"):
+    return account_class_among(entry.values("objectclass"))
+
+
+def account_class_among(classes: Sequence[bytes]) -> str | None:
+    """The same of object classes."""
+    for value in classes:
         known = ACCOUNT_CLASSES.get(value.lower())
         if known is not None:
             return known
     return None
+
+
+def inclusion_of(
+    user: tuple[EntryId, str], account: tuple[EntryId, str]
+) -> tuple[RDN, list[tuple[str, list[bytes]]]]:
+    """The name below its container, and the attributes, of the inclusion that joins a global user and an
+    account: each by its eTID and the text of its name.
+    """
+    (user_id, user_name), (account_id, account_name) = user, account
+    name = f"{user_id}@{account_id}"
+    return RDN.of("eTInclusionID", name), [
+        ("objectClass", [b"eTInclusionObject"]),
+        ("eTInclusionID", [name.encode()]),
+        ("eTPID", [user_id.encode()]),
+        ("eTCID", [account_id.encode()]),
+        ("eTSuperiorClassEntry", [user_name.encode()]),
+        ("eTSubordinateClassEntry", [account_name.encode()]),
+    ]
 
 
 class Inclusions:
@@ -82,16 +105,9 @@ class Inclusions:
         account_class = account_class_of(account)
         if account_class is None:
             raise ValueError(f"{account.dn} is no account")
-        name = f"{user.id}@{account.id}"
-        dn = inclusions_container(self._domain, account_class).child("eTInclusionID", name)
-        return dn, [
-            ("objectClass", [b"eTInclusionObject"]),
-            ("eTInclusionID", [name.encode()]),
-            ("eTPID", [user.id.encode()]),
-            ("eTCID", [account.id.encode()]),
-            ("eTSuperiorClassEntry", [user.dn.text.encode()]),
-            ("eTSubordinateClassEntry", [account.dn.text.encode()]),
-        ]
+        rdn, attributes = inclusion_of((user.id, user.dn.text), (account.id, account.dn.text))
+        container = inclusions_container(self._domain, account_class)
+        return DN((rdn, *container.rdns)), attributes
 
 
 def _id(inclusion: Entry, key: str) -> EntryId:

@@ -50,10 +50,26 @@ class Message(Enum):
     ECHO_RECOGNISED = _Form(
         "S", 9013, "MAC", "Password of {account} was set by this server: nothing to do", "ours"
     )
+    ACCOUNT_SET = _Form("S", 9014, "MAC", "Password of {account} reset: {counts}", "ours")
+    ACCOUNT_NOT_SET = _Form(
+        "E", 9015, "MAC", "Password reset of {account} failed at the endpoint: {counts}", "ours"
+    )
+    ACCOUNT_REFUSED = _Form("E", 9016, "MAC", "Password reset of {account} failed: {reason}", "ours")
+    ON_ITS_WAY = _Form(
+        "E",
+        9017,
+        "MAC",
+        "Password reset of {account} failed: its user's password is on its way there; try again later",
+        "ours",
+    )
     USER_REFUSED = _Form("E", 9020, "MGU", "Global User '{user}' password change failed: {reason}", "ours")
     USER_UPDATED = _Form("S", 9021, "MGU", "Global User '{user}' password updated successfully", "ours")
     NOT_CONFIDENTIAL = _Form(
-        "E", 9030, "BGU", "a password may not travel over an unprotected connection: use LDAPS", "ours"
+        "E",
+        9030,
+        "BGU",
+        "a password may not travel over an unprotected connection: use LDAPS or StartTLS",
+        "ours",
     )
     NOT_ALLOWED = _Form("E", 9031, "BGU", "'{who}' may not {what} '{dn}'", "ours")
     TOO_MANY_TESTS = _Form(
@@ -65,6 +81,10 @@ class Message(Enum):
     )
     SUSPENDED = _Form(
         "E", 9041, "BGU", "Bind to provisioning server as '{user}' failed: the user is suspended", "ours"
+    )
+
+    NOBODYS_CERTIFICATE = _Form(
+        "E", 9042, "BGU", "Bind to provisioning server failed: the certificate is no user's", "ours"
     )
 
     @property
@@ -86,6 +106,7 @@ class Reason(Enum):
     """After "not yet correlated to this global user" (facts/imps.md 1.2); the rest of the wording is ours."""
     NOT_ENABLED = "password synchronization is not enabled for Global User '{user}' (eTPropagatePassword)"
     SUSPENDED = "Global User '{user}' is suspended"
+    PROPAGATION_DISABLED = "no passwords are sent to this endpoint (provDisablePasswordPropagation)"
     POLICY = "{refusals}"
 
 

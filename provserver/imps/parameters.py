@@ -8,7 +8,6 @@ ours.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from provserver.directory.entries import EntryId
@@ -47,16 +46,16 @@ def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-@dataclass(frozen=True)
 class Parameter(Generic[T]):
     """A parameter: where it is, what it is when it is absent, and how its values are read (ValueError: makes
     no sense).
     """
 
-    folder: str
-    name: str
-    default: T
-    read: Callable[[tuple[str, ...]], T]
+    def __init__(self, folder: str, name: str, default: T, read: Callable[[tuple[str, ...]], T]) -> None:
+        self.folder = folder
+        self.name = name
+        self.default = default
+        self.read = read
 
     def dn(self, domain: DN) -> DN:
         return DN.parse(

@@ -7,13 +7,17 @@ documents show (facts/imps.md 1.2, 3.2). Several profiles: the strongest counts.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from provserver.directory.access import Identity, Role
-from provserver.directory.entries import Entry
+from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN, InvalidName
+from provserver.recent import Recent
 
 PROFILES_KEY = "etuseradminprofile"
 SCOPE_KEY = "provagentscope"
+_REMEMBERED: Final = 4_096
+"""Users who bound lately."""
 
 
 def holds_admin_profile(user: Entry) -> bool:
@@ -42,6 +46,23 @@ def identity_of(user: Entry) -> Identity:
             break
     scope = tuple(dn for value in user.texts(SCOPE_KEY) if (dn := _name(value)) is not None)
     return Identity(role, user.dn, user.id, scope)
+
+
+class Identities:
+    """What users may do, worked out once for each version of their entries: the same object for all
+    connections of one user.
+    """
+
+    def __init__(self) -> None:
+        self._known: Recent[EntryId, tuple[int, Identity]] = Recent(_REMEMBERED)
+
+    def of(self, user: Entry) -> Identity:
+        known = self._known.get(user.id)
+        if known is not None and known[0] == user.version and known[1].dn == user.dn:
+            return known[1]
+        identity = identity_of(user)
+        self._known.put(user.id, (user.version, identity))
+        return identity
 
 
 def _name(text: str) -> DN | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from provserver.directory.entries import Entry
@@ -21,7 +22,12 @@ def global_user_dn(name: str, domain: DN) -> DN:
 
 
 def is_global_user(entry: Entry) -> bool:
-    return any(value.lower() == b"etglobaluser" for value in entry.values("objectclass"))
+    return makes_global_user(entry.values("objectclass"))
+
+
+def makes_global_user(classes: Sequence[bytes]) -> bool:
+    """Whether an entry of these object classes is a global user."""
+    return any(value.lower() == b"etglobaluser" for value in classes)
 
 
 def is_suspended(user: Entry) -> bool:

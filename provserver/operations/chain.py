@@ -1,4 +1,4 @@
-"""What every request passes through: controls → identity → the operation → its log line → the answer.
+"""What every request passes through: identity → controls → the operation → its log line → the answer.
 
 One coroutine a request, which does not suspend unless it waits for the disk or an endpoint.
 """
@@ -7,29 +7,44 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from provserver.directory.access import Identity
 from provserver.directory.schema import Schema
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.journal.etatrans import MASK, Etatrans
-from provserver.ldap.codec import encode_result
+from provserver.ldap.codec import encode_message, encode_result
+from provserver.ldap.controls import (
+    PasswordPolicyRequest,
+    PasswordPolicyResponse,
+    PolicyError,
+    ProxiedAuthorization,
+)
 from provserver.ldap.messages import (
+    PASSWORD_MODIFY,
     AddRequest,
     BindRequest,
     Change,
     CompareRequest,
     DeleteRequest,
     ExtendedRequest,
+    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyRequest,
+    Request,
     SearchRequest,
 )
 from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.accesses import Accesses, target_of
+from provserver.operations.asked import NOTHING_ASKED, Asked, read_controls
 from provserver.operations.bind import bind
 from provserver.operations.compare import compare
 from provserver.operations.context import House, Line, identity_on, nearest
+from provserver.operations.extended import extended
+from provserver.operations.limits_reached import note_limit
+from provserver.operations.principals import acting_as
+from provserver.operations.referrals import demand_held_here
 from provserver.operations.search import Searches
 from provserver.operations.triggers import exchange, triggers_of
 from provserver.operations.writes import add, delete, modify, rename
@@ -57,6 +72,7 @@ _LOGGED_FROM: Final[dict[type, tuple[str, int]]] = {
     CompareRequest: ("Compare", 7),
     ExtendedRequest: ("Extended", 7),
 }
+_PASSWORD_MODIFY: Final = "PasswdMod", 3
 _FAILURES: Final = 1
 _LEAF: Final = re.compile(r"(?:[^,\\]|\\.)*", re.DOTALL)
 _NO_FAILURE: Final = frozenset({ResultCode.SUCCESS, ResultCode.COMPARE_FALSE, ResultCode.COMPARE_TRUE})
@@ -68,12 +84,23 @@ class Chain:
     def __init__(self, house: House) -> None:
         self._house = house
         self._searches = Searches(house)
+        self._accesses = None if house.access is None else Accesses(house.access)
 
     def connected(self, connection: Line) -> None:
-        """Nothing to do: a connection is anonymous until it binds."""
+        """A connection is anonymous until it binds."""
+        if self._accesses is not None:
+            self._accesses.connected(connection)
+
+    def secured(self, connection: Line) -> None:
+        """TLS is established."""
+        if self._accesses is not None:
+            self._accesses.secured(connection)
 
     def disconnected(self, connection: Line) -> None:
-        """Nothing to do: what it had begun was cancelled, or is `Lasting`."""
+        """What it had begun was cancelled, or is `Lasting`; what it could have gone on with is closed."""
+        self._searches.forget(connection)
+        if self._accesses is not None:
+            self._accesses.disconnected(connection)
 
     async def handle(self, connection: Line, message: Message) -> bytes:
         """The final answer to one request. Only bugs raise: the wire turns them into `other` with an
@@ -84,46 +111,78 @@ class Chain:
         answer = _ANSWERS.get(type(operation))
         if answer is None:
             return b""
+        accesses = self._accesses
+        began = 0.0 if accesses is None else accesses.now()
         identity = await identity_on(line, self._house)
+        asked = NOTHING_ASKED
+        answered: Result | ExtendedResponse
+        policy_error: int | None = None
         try:
-            for control in message.controls:
-                if control.critical:
-                    raise Refusal(
-                        ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, f"control {control.oid} is not supported"
-                    )
-            result = await self._perform(message, identity, line)
+            if message.controls:
+                asked = self._asked(message, line)
+                proxy = asked.get(ProxiedAuthorization)
+                if proxy is not None:
+                    identity = await acting_as(proxy.authorization_id, identity, self._house)
+            answered = await self._perform(message, identity, line, asked)
         except Refusal as refusal:
-            result = refusal.result
-            if result.code is ResultCode.NO_SUCH_OBJECT:
-                matched = await nearest(_target(operation), identity, self._house)
-                result = replace(result, matched_dn=matched)
+            answered, policy_error = refusal.result, refusal.policy_error
+            if answered.code is ResultCode.NO_SUCH_OBJECT:
+                matched = await nearest(target_of(operation), identity, self._house)
+                answered = replace(answered, matched_dn=matched)
+            self._note_limit(answered, operation, line)
         except HashingBusy as busy:
-            result = Result(ResultCode.BUSY, str(busy))
+            answered = Result(ResultCode.BUSY, str(busy))
+            self._note_limit(answered, operation, line)
+        except Exception as unanswered:
+            if accesses is not None:
+                accesses.operation(began, message, identity, line, unanswered)
+            raise
+        if asked.get(PasswordPolicyRequest) is not None:
+            error = None if policy_error is None else PolicyError(policy_error)
+            asked.answer(PasswordPolicyResponse(error=error))
+        result = answered.result if isinstance(answered, ExtendedResponse) else answered
         await self._log(message, identity, result)
-        return encode_result(message.id, answer, result)
+        if accesses is not None:
+            accesses.operation(began, message, identity, line, result)
+        if isinstance(answered, ExtendedResponse):
+            return encode_message(Message(message.id, answered, tuple(asked.answers)))
+        return encode_result(message.id, answer, answered, asked.answers)
 
-    async def _perform(self, message: Message, identity: Identity, line: Line) -> Result:
+    def _note_limit(self, result: Result, operation: object, line: Line) -> None:
+        note_limit(result, operation, line, self._house.bounds, self._house.offences)
+
+    def _asked(self, message: Message, line: Line) -> Asked:
+        """The controls of a request. Refusals of `read_controls`."""
+        if isinstance(message.operation, BindRequest):
+            line.identity = None  # from now on, whatever becomes of its controls (RFC 4513 4)
+        return read_controls(message.controls, cast(Request, message.operation), self._house.limits)
+
+    async def _perform(
+        self, message: Message, identity: Identity, line: Line, asked: Asked
+    ) -> Result | ExtendedResponse:
         house, operation = self._house, message.operation
         if isinstance(operation, SearchRequest):
-            return await self._searches.search(message.id, operation, identity, line)
+            return await self._searches.search(message.id, operation, identity, line, asked)
+        if not isinstance(operation, BindRequest | ExtendedRequest):
+            await demand_held_here(operation, identity, asked, house)
         if isinstance(operation, ModifyRequest):
             triggers = triggers_of(operation.changes, house.rooms.schema)
             if triggers:
-                return await exchange(operation, triggers, identity, line, house)
-            return await modify(operation, identity, line, house)
+                return await exchange(operation, triggers, identity, line, house, asked)
+            return await modify(operation, identity, line, house, asked)
         if isinstance(operation, BindRequest):
+            self._searches.forget(line)
             return await bind(operation, line, house)
         if isinstance(operation, CompareRequest):
-            return await compare(operation, identity, line, house)
+            return await compare(operation, identity, line, house, asked)
         if isinstance(operation, AddRequest):
-            return await add(operation, identity, line, house)
+            return await add(operation, identity, line, house, asked)
         if isinstance(operation, DeleteRequest):
-            return await delete(operation, identity, house)
+            return await delete(operation, identity, house, asked)
         if isinstance(operation, ExtendedRequest):
-            # RFC 4511 4.12: an unrecognised requestName is a protocol error.
-            raise Refusal(ResultCode.PROTOCOL_ERROR, f"extended operation {operation.oid} is not supported")
+            return await extended(operation, message.id, identity, line, house)
         if isinstance(operation, ModifyDNRequest):
-            return await rename(operation, identity, house)
+            return await rename(operation, identity, house, asked)
         raise AssertionError(f"{type(operation).__name__} has an answer but no handler")
 
     async def _log(self, message: Message, identity: Identity, result: Result) -> None:
@@ -131,12 +190,14 @@ class Chain:
         if not log.enabled:
             return
         name, level = _LOGGED_FROM[type(message.operation)]
+        if isinstance(message.operation, ExtendedRequest) and message.operation.oid == PASSWORD_MODIFY:
+            name, level = _PASSWORD_MODIFY
         failed = result.code not in _NO_FAILURE
         asked = await self._house.parameters.get(TRANSACTION_LOG_LEVEL)
         if asked < (_FAILURES if failed else level):
             return
         operation = message.operation
-        dn = _target(operation)
+        dn = target_of(operation)
         transaction = log.begin("E", name)
         transaction.start(f"External {name} ({_leaf(dn)}) Requested by User {identity.name()}")
         if isinstance(operation, ModifyRequest):
@@ -161,12 +222,3 @@ def _shown(change: Change, schema: Schema) -> tuple[str, str]:
     hidden = schema.hides(description)
     text = MASK if hidden else ", ".join(value.decode(errors="replace") for value in values)
     return description, f"{text} [{change.kind.name}]"
-
-
-def _target(operation: object) -> str:
-    """The name that an operation is about."""
-    if isinstance(operation, SearchRequest):
-        return operation.base
-    if isinstance(operation, BindRequest):
-        return operation.name
-    return str(getattr(operation, "dn", ""))

@@ -8,11 +8,15 @@ from provserver.imps.messages import Message
 from provserver.ldap.filters import Equality
 from provserver.ldap.messages import CompareRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.asked import NOTHING_ASKED, Asked
+from provserver.operations.conditions import demand_assertion
 from provserver.operations.context import House, Line
 from provserver.operations.monitor import HELD_PASSWORD_KEY, compare_held
 
 
-async def compare(request: CompareRequest, identity: Identity, line: Line, house: House) -> Result:
+async def compare(
+    request: CompareRequest, identity: Identity, line: Line, house: House, asked: Asked = NOTHING_ASKED
+) -> Result:
     """compareTrue, compareFalse, or why neither can be said."""
     rooms = house.rooms
     dn, _ = rooms.views.resolve(request.dn)
@@ -28,6 +32,7 @@ async def compare(request: CompareRequest, identity: Identity, line: Line, house
     entry = await rooms.store.read(dn)
     if entry is None:
         raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
+    demand_assertion(asked, entry, rooms)
     if asks_endpoint:
         return await compare_held(entry, request.value, identity, line, house)
     if not any(subtype in entry.attributes for subtype in rooms.schema.subtypes(key)):

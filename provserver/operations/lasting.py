@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from provserver.ldap.results import Refusal
 from provserver.ldap.running import Task, run
 
-_log = Logger()
+_log = Logger(__name__)
 
 T = TypeVar("T")
 

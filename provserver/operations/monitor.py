@@ -1,17 +1,19 @@
 """What the running server tells of itself: `cn=monitor`, and whether an emulated endpoint holds a password.
 
-For administrators only. More counters come with a later release; the emulator's question is how tests, labs
-and the benchmark see, over LDAP, that a password has arrived.
+For administrators only. What is counted begins with the server's start. The emulator's question is how
+tests, labs and the benchmark see, over LDAP, that a password has arrived.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from provserver.directory.access import Identity, Role
 from provserver.directory.entries import Entry
 from provserver.imps.messages import Message
 from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.accesses import kind_of
 from provserver.operations.context import House, Line, demand_confidentiality
 from provserver.operations.subschema import VirtualEntry, virtual
 from provserver.vault.secret import Secret
@@ -23,10 +25,25 @@ HELD_PASSWORD_KEY: Final = "provheldpassword"
 async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
     """`cn=monitor` as it is now. Refusal INSUFFICIENT_ACCESS_RIGHTS."""
     _demand_administrator(identity, MONITOR_NAME)
-    waiting = await house.rooms.store.outbox_size()
+    counters = house.counters
+    figures = {
+        "provOutboxSize": await house.rooms.store.outbox_size(),
+        "provConnections": len(counters.connections),
+        "provConnectionsTotal": counters.total,
+        "provConnectionsRefused": counters.refused,
+        "provBytesReceived": counters.received,
+        "provBytesSent": counters.sent,
+    }
+    operations = [(kind_of(request), count) for request, count in counters.operations.items()]
     return virtual(
         MONITOR_NAME,
-        {"objectClass": ["top", "extensibleObject"], "cn": ["monitor"], "provOutboxSize": [str(waiting)]},
+        {
+            "objectClass": ["top", "extensibleObject"],
+            "cn": ["monitor"],
+            **{name: [str(figure)] for name, figure in figures.items()},
+            "provOperations": _by_name(operations),
+            "provLimitsReached": _by_name(house.offences.counts.items()),
+        },
     )
 
 
@@ -38,6 +55,10 @@ async def compare_held(account: Entry, value: bytes, identity: Identity, line: L
     if held is None:
         raise Refusal(ResultCode.NO_SUCH_ATTRIBUTE, "only emulated endpoints tell what they hold")
     return Result(ResultCode.COMPARE_TRUE if held else ResultCode.COMPARE_FALSE)
+
+
+def _by_name(counts: Iterable[tuple[str, int]]) -> list[str]:
+    return [f"{name}={count}" for name, count in sorted(counts)]
 
 
 def _demand_administrator(identity: Identity, name: str) -> None:

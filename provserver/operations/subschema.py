@@ -11,6 +11,8 @@ from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.imps.views import View, Views
+from provserver.ldap.messages import CANCEL, PASSWORD_MODIFY, START_TLS, WHO_AM_I
+from provserver.operations.asked import HONOURED
 from provserver.operations.selection import Selection
 
 SUBSCHEMA_NAME: Final = "cn=subschema"
@@ -57,15 +59,20 @@ class Subschema:
                 ],
                 "subschemaSubentry": ["cn=Subschema"],
                 "supportedLDAPVersion": ["3"],
+                "supportedControl": sorted(HONOURED),
                 "supportedFeatures": [
                     "1.3.6.1.4.1.4203.1.5.1",  # all operational attributes, RFC 3673
+                    "1.3.6.1.4.1.4203.1.5.2",  # the attributes of an object class, RFC 4529
+                    "1.3.6.1.4.1.4203.1.5.4",  # language tags, RFC 3866
                     "1.3.6.1.4.1.4203.1.5.3",  # absolute true and false filters, RFC 4526
                     "1.3.6.1.1.14",  # modify-increment, RFC 4525
                 ],
+                "supportedExtension": [START_TLS, PASSWORD_MODIFY, WHO_AM_I, CANCEL],
                 "vendorName": ["provserver"],
                 "vendorVersion": [__version__],
             },
         )
+        self._roots: dict[tuple[str, ...], VirtualEntry] = {(): self._root}
         self._subschema = virtual(
             "cn=Subschema",
             {
@@ -76,8 +83,15 @@ class Subschema:
             },
         )
 
-    def root_dse(self) -> VirtualEntry:
-        return self._root
+    def root_dse(self, mechanisms: tuple[str, ...] = ()) -> VirtualEntry:
+        """The root DSE of a connection on which these SASL mechanisms can be used."""
+        root = self._roots.get(mechanisms)
+        if root is None:
+            offered = virtual("", {"supportedSASLMechanisms": mechanisms}).entry.attributes
+            entry = self._root.entry
+            root = VirtualEntry("", Entry(entry.id, entry.dn, {**entry.attributes, **offered}))
+            self._roots[mechanisms] = root
+        return root
 
     def entry(self) -> VirtualEntry:
         return self._subschema

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from provserver.directory.access import Identity, may_change_password, may_synchronise
+from provserver.directory.access import Identity, may_change_password, may_synchronise, may_write
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.imps.messages import Message
+from provserver.ldap.controls import PolicyError
 from provserver.ldap.messages import Change, ChangeKind, ModifyRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.asked import NOTHING_ASKED, Asked
+from provserver.operations.conditions import demand_no_conditions
 from provserver.operations.context import House, Line, demand_confidentiality
-from provserver.passwords.committing import Answer, Caller
+from provserver.operations.proxying import asker_of
+from provserver.passwords.callers import Answer, Caller
 from provserver.vault.secret import Secret
 
 TEST: Final = "test"
@@ -40,16 +44,24 @@ def triggers_of(changes: Sequence[Change], schema: Schema) -> dict[str, Change]:
 
 
 async def exchange(
-    request: ModifyRequest, triggers: dict[str, Change], identity: Identity, line: Line, house: House
+    request: ModifyRequest,
+    triggers: dict[str, Change],
+    identity: Identity,
+    line: Line,
+    house: House,
+    asked: Asked = NOTHING_ASKED,
 ) -> Result:
     """Judge the caller's right on the name alone, then hand over to the exchange."""
     demand_confidentiality(line, house)
     dn, _ = house.rooms.views.resolve(request.dn)
-    caller = Caller(identity, line.peer)
+    demand_no_conditions(asked, "a password trigger goes without it")
+    caller = caller_on(line, identity)
     if TEST in triggers or SYNC in triggers:
         return await _agent(request, triggers, dn, caller, house)
     if PASSWORD in triggers:
         return await _own_or_reset(request, triggers, dn, caller, house)
+    if not may_write(identity, dn):
+        raise password_not_allowed(caller, "modify", dn)
     first = next(iter(triggers.values())).attribute.description
     raise Refusal(
         ResultCode.UNWILLING_TO_PERFORM, f"{first} is understood, but does nothing yet without eTPassword"
@@ -60,7 +72,7 @@ async def _agent(
     request: ModifyRequest, triggers: dict[str, Change], dn: DN, caller: Caller, house: House
 ) -> Result:
     if not may_synchronise(caller.identity, dn):
-        raise _not_allowed(caller, "synchronise passwords of", dn)
+        raise password_not_allowed(caller, "synchronise passwords of", dn)
     kind = SYNC if SYNC in triggers else TEST
     *others, asked = _alone(request, kind, house.rooms.schema)
     if others:
@@ -75,7 +87,7 @@ async def _own_or_reset(
     request: ModifyRequest, triggers: dict[str, Change], dn: DN, caller: Caller, house: House
 ) -> Result:
     if not may_change_password(caller.identity, dn):
-        raise _not_allowed(caller, "change the password of", dn)
+        raise password_not_allowed(caller, "change the password of", dn)
     *others, asked = _alone(request, PASSWORD, house.rooms.schema)
     if len(others) > 1 or (others and others[0].kind is not ChangeKind.DELETE):
         raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{asked.attribute.description}: given twice")
@@ -93,16 +105,30 @@ def one_password(change: Change) -> Secret:
         raise Refusal(
             ResultCode.CONSTRAINT_VIOLATION, f"{name}: expected exactly one value, {len(values)} were given"
         )
-    value = values[0]
-    if not value:
-        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{name}: an empty password is not allowed")
-    if b"\0" in value:
-        raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{name}: a password cannot contain a NUL character")
+    return usable(Secret(values[0]), name)
+
+
+def usable(secret: Secret, name: str) -> Secret:
+    """What can be a password at all; a Refusal names the field that it came in."""
+    octets = secret.reveal()
+    if not octets:
+        raise _unusable(name, "an empty password is not allowed", PolicyError.PASSWORD_TOO_SHORT)
+    if b"\0" in octets:
+        raise _unusable(name, "a password cannot contain a NUL character")
     try:
-        value.decode()
+        octets.decode()
     except UnicodeDecodeError:
-        raise Refusal(ResultCode.INVALID_ATTRIBUTE_SYNTAX, f"{name}: expected UTF-8 text") from None
-    return Secret(value)
+        raise _unusable(name, "expected UTF-8 text", code=ResultCode.INVALID_ATTRIBUTE_SYNTAX) from None
+    return secret
+
+
+def _unusable(
+    name: str,
+    why: str,
+    policy_error: PolicyError = PolicyError.INSUFFICIENT_PASSWORD_QUALITY,
+    code: ResultCode = ResultCode.CONSTRAINT_VIOLATION,
+) -> Refusal:
+    return Refusal(code, f"{name}: {why}", policy_error=policy_error)
 
 
 def _alone(request: ModifyRequest, kind: str, schema: Schema) -> list[Change]:
@@ -127,9 +153,16 @@ def _alone(request: ModifyRequest, kind: str, schema: Schema) -> list[Change]:
     return found
 
 
-def _not_allowed(caller: Caller, what: str, dn: DN) -> Refusal:
-    text = Message.NOT_ALLOWED.say(who=caller.identity.name(), what=what, dn=str(dn))
-    return Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, text)
+def caller_on(line: Line, identity: Identity) -> Caller:
+    return Caller(identity, line.peer, asker_of(identity))
+
+
+def password_not_allowed(caller: Caller, what: str, dn: DN) -> Refusal:
+    return Refusal(
+        ResultCode.INSUFFICIENT_ACCESS_RIGHTS,
+        Message.NOT_ALLOWED.say(who=caller.identity.name(), what=what, dn=str(dn)),
+        policy_error=PolicyError.PASSWORD_MOD_NOT_ALLOWED,
+    )
 
 
 def _result(answer: Answer) -> Result:

@@ -1,18 +1,50 @@
-"""Whether a bind's password is the user's; an unknown user costs as much as a wrong password."""
+"""Whether a bind's password is the user's; an unknown user costs as much as a wrong password.
+
+A password that was right is remembered for a short while (`binds.memory`), so that clients who bind for every
+request pay for one derivation: under the user, the version of its entry and a digest under a random key of
+this process. Whatever changes the entry, a new password above all, makes the memory worthless at once. Ours
+(design "Cost of the derivation").
+"""
 
 from __future__ import annotations
 
-from provserver.directory.entries import Entry
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+from provserver.directory.entries import Entry, EntryId
 from provserver.passwords.credentials import HASH
 from provserver.passwords.hashing import Hasher
+from provserver.recent import Recent
 from provserver.vault.secret import Secret
+
+_REMEMBERED: Final = 10_000
+_HASH_KEY: Final = HASH.lower()
 
 
 class PasswordCheck:
-    def __init__(self, hasher: Hasher) -> None:
+    """`key` is random; `kept_seconds` 0 remembers nothing."""
+
+    def __init__(
+        self, hasher: Hasher, monotonic: Callable[[], float], key: bytes, kept_seconds: float = 0.0
+    ) -> None:
         self._hasher = hasher
+        self._monotonic = monotonic
+        self._key = key
+        self._kept_seconds = kept_seconds
+        self._right: Recent[tuple[EntryId, int, bytes], float] = Recent(_REMEMBERED)
+        """When it was found out."""
 
     async def verify(self, user: Entry | None, secret: Secret) -> bool:
         """True: it is. HashingBusy when too many wait."""
-        stored = user.text(HASH.lower()) if user is not None else ""
-        return await self._hasher.verify(stored or None, secret)
+        if user is None:
+            return await self._hasher.verify(None, secret)
+        digest = blake2b(secret.reveal(), key=self._key, digest_size=32).digest()
+        known = (user.id, user.version, digest)
+        found = self._right.get(known)
+        if found is not None and self._monotonic() < found + self._kept_seconds:
+            return True
+        right = await self._hasher.verify(user.text(_HASH_KEY) or None, secret)
+        if right and self._kept_seconds:
+            self._right.put(known, self._monotonic())
+        return right

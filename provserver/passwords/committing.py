@@ -8,12 +8,11 @@ an echo mark for each delivery, the end of older ones, the journal line. Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from provserver.connectors.contract import Fold
 from provserver.delivery.parcels import FirstAttempts, InHand
 from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
-from provserver.directory.access import Identity
 from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
 from provserver.imps.inclusions import Inclusions
@@ -24,7 +23,8 @@ from provserver.imps.parameters import (
     Parameters,
 )
 from provserver.journal.events import Event, event
-from provserver.ldap.results import ResultCode
+from provserver.ldap.results import Refusal, ResultCode
+from provserver.passwords.callers import Answer, Caller, fields_of
 from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
 from provserver.passwords.gates import Owner, Subject
 from provserver.passwords.policy import CurrentPolicy
@@ -44,26 +44,8 @@ from provserver.vault.keyring import KeyRing, Purpose
 from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
-
-@record
-class Caller:
-    """Who asks, and from where: a different administrator per domain controller tells them apart (seed
-    000)."""
-
-    identity: Identity
-    peer: str
-
-    @property
-    def key(self) -> str:
-        return self.identity.dn.key if self.identity.dn is not None else ""
-
-
-@record
-class Answer:
-    """What the caller is told."""
-
-    code: ResultCode
-    text: str
+_CONCERNED: Final = frozenset({Disposition.DELIVER, Disposition.ORIGINATING, Disposition.HOLDS_IT})
+"""Accounts that have the password after the change, or shall have it."""
 
 
 class Courier(Protocol):
@@ -149,11 +131,17 @@ class Commits:
         known_change = change.credentials.change if change.repeated else ""
         change_id = ChangeId(known_change or self._new_id())
         planned = await self._planned(change, subject) if propagate else []
+        # An account that was reset alone has deliveries of its own (`resetting`), which are older now.
+        concerned = [line.account.id for line in planned if line.disposition in _CONCERNED]
+        if owner.correlate and subject is not None:
+            concerned.append(subject.account.id)
         deliveries: list[NewDelivery] = []
         known: dict[DeliveryId, InHand] = {}
         for line in planned:
             if line.disposition is Disposition.DELIVER and line.endpoint is not None:
-                delivery = self._new_delivery(line.account, line.endpoint, change, change_id)
+                delivery = self.delivery(
+                    user.id, line.account, line.endpoint, change.secret, change_id, change.options
+                )
                 deliveries.append(delivery)
                 known[delivery.id] = line.endpoint, account_for_connector(line.account), change.secret
         writes: list[Put] = []
@@ -177,17 +165,30 @@ class Commits:
             reads=() if attributes else ((user.id, user.version),),
             deliveries=tuple(deliveries),
             # What waits of this very password would be lost by a repeat that goes to nobody.
-            cancel_for=(user.id,) if propagate or not change.repeated else (),
+            cancel_for=(user.id, *concerned) if propagate or not change.repeated else (),
             journal=(event(at, kind, f"Password of Global User '{leaf_value(user.dn)}' changed", fields),),
         )
         committed = await self._store.commit(commit)
-        attempts = self._courier.hand_over(
-            [_in_flight(delivery, at) for delivery in deliveries],
-            committed.cancelled,
-            newest=(user.id, change_id),
-            known=known,
-        )
+        for account in concerned:
+            self._courier.hand_over((), newest=(account, change_id))
+        attempts = self.hand_over(commit, committed.cancelled, (user.id, change_id), known)
         return attempts, left_out
+
+    async def demand_room(self, part: float) -> None:
+        """Refusal BUSY: the outbox is filled to this part."""
+        if await self._store.outbox_size() >= self._settings.outbox_limit * part:
+            raise Refusal(ResultCode.BUSY, Message.OUTBOX_FULL.say())
+
+    def hand_over(
+        self,
+        commit: Commit,
+        cancelled: Sequence[Delivery],
+        newest: tuple[EntryId, ChangeId],
+        known: Mapping[DeliveryId, InHand],
+    ) -> FirstAttempts:
+        """Have the deliveries of a commit started; to be called right after it."""
+        rows = [_in_flight(delivery, commit.at) for delivery in commit.deliveries]
+        return self._courier.hand_over(rows, cancelled, newest=newest, known=known)
 
     def _new_attributes(self, change: Change, change_id: ChangeId, at: float) -> Attributes:
         """What changes on the global user; nothing when it has this password already, by a change that has
@@ -212,32 +213,34 @@ class Commits:
             holds=holds if change.repeated else None,
         )
 
-    def _new_delivery(
-        self, account: Entry, endpoint: Endpoint, change: Change, change_id: ChangeId
+    def delivery(
+        self,
+        user: EntryId,
+        account: Entry,
+        endpoint: Endpoint,
+        secret: Secret,
+        change: ChangeId,
+        options: int,
     ) -> NewDelivery:
+        """A sealed password for an account, and the mark of its echo. `user`: whose later changes end it."""
         delivery = DeliveryId(self._new_id())
-        folded = self._fold_of(endpoint)(change.secret.reveal())
+        folded = self._fold_of(endpoint)(secret.reveal())
         return NewDelivery(
             id=delivery,
-            change=change_id,
-            user=change.user.id,
+            change=change,
+            user=user,
             account=account.id,
             endpoint=endpoint.id,
-            sealed=self._seal.seal(change.secret, row_of(delivery, account.id)),
+            sealed=self._seal.seal(secret, row_of(delivery, account.id)),
             mark=self._mark(account.id.encode(), b"\0", folded),
-            options=change.options,
+            options=options,
             claimed=True,
         )
 
     async def told(self, user: Entry, outcome: tuple[FirstAttempts, int] | None) -> Answer:
         """The answer after the first attempts, or after Propagation Wait."""
         attempts, left_out = outcome if outcome is not None else (FirstAttempts(), 0)
-        if attempts.pending:
-            wait = await self._parameters.get(PROPAGATION_WAIT)
-            if wait is None:
-                wait = self._settings.propagation_wait
-            if wait:
-                await self._courier.first_attempts(attempts, wait)
+        await self.tried(attempts)
         summary = counts(attempts.updated, left_out, attempts.failed, attempts.pending)
         name = leaf_value(user.dn)
         if not attempts.failed:
@@ -246,6 +249,15 @@ class Commits:
         # unless the setting asks for IMPS's answer.
         code = ResultCode(self._settings.partial_failure_result)
         return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
+
+    async def tried(self, attempts: FirstAttempts) -> None:
+        """Wait until each was tried once, or for Propagation Wait."""
+        if attempts.pending:
+            wait = await self._parameters.get(PROPAGATION_WAIT)
+            if wait is None:
+                wait = self._settings.propagation_wait
+            if wait:
+                await self._courier.first_attempts(attempts, wait)
 
     async def holds(self, account: Entry, credentials: Credentials) -> bool:
         """Whether an account is known to have the user's current password, because we delivered it."""
@@ -256,16 +268,6 @@ class Commits:
             and status.change == credentials.change
             and status.state in (DeliveryState.UPDATED, DeliveryState.UNVERIFIED)
         )
-
-
-def fields_of(caller: Caller, subject: Subject | None, user: Entry | None) -> dict[str, str]:
-    """What the journal says of who, which account and whose."""
-    fields = {"by": str(caller.identity.dn), "peer": caller.peer}
-    if subject is not None:
-        fields["account"] = str(subject.account.dn)
-    if user is not None:
-        fields["user"] = str(user.dn)
-    return fields
 
 
 def row_of(delivery: DeliveryId, account: EntryId) -> bytes:

@@ -7,8 +7,8 @@ facts/imps.md, design "The exchange".
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Final
 
 from provserver.connectors.contract import Fold, PasswordOption
 from provserver.delivery.parcels import FirstAttempts
@@ -23,29 +23,24 @@ from provserver.imps.parameters import (
 from provserver.imps.users import is_global_user
 from provserver.journal.events import Event, event
 from provserver.ldap.results import Refusal, ResultCode
-from provserver.passwords.committing import Answer, Caller, Change, Commits, ExchangeSettings, fields_of
+from provserver.passwords.callers import Answer, Caller, fields_of
+from provserver.passwords.committing import Change, Commits, ExchangeSettings
 from provserver.passwords.credentials import Credentials
 from provserver.passwords.gates import Closed, Gates, Owner, Subject
 from provserver.passwords.guard import Verdict, judge
 from provserver.passwords.hashing import Hasher, HashingBusy
+from provserver.passwords.judging import Weak, WrongOldPassword, current_policy
 from provserver.passwords.policy import CurrentPolicy, Policy
-from provserver.passwords.profile import PolicyRefusal, ProfileError
-from provserver.passwords.queues import UserQueues
+from provserver.passwords.queues import UserQueues, retried
 from provserver.passwords.rate import TestRate
 from provserver.passwords.schemes import Derived
 from provserver.passwords.verdicts import Passed, Verdicts
-from provserver.storage.contract import (
-    Conflict,
-    Store,
-)
+from provserver.storage.contract import Store
 from provserver.vault.keyring import KeyRing, Purpose
 from provserver.vault.secret import Secret
 
-T = TypeVar("T")
-_RESET: Final = PasswordOption.FORCE_CHANGE_AT_LOGON.value
+RESET: Final = PasswordOption.FORCE_CHANGE_AT_LOGON.value
 _OWN_CHANGE: Final = (PasswordOption.UNLOCK_ACCOUNT | PasswordOption.VALIDATE_PASSWORD).value
-_TRIES: Final = 50
-"""Conflicts that one exchange may lose to writers outside its user's queue, before it is told `busy`."""
 _TESTS_LEAVE: Final = 0.9
 """The part of a full outbox at which tests are refused already: syncs come first."""
 
@@ -66,6 +61,7 @@ class Exchange:
         wall: Callable[[], float],
         settings: ExchangeSettings,
         commits: Commits,
+        queues: UserQueues,
     ) -> None:
         self._store = store
         self._gates = gates
@@ -79,14 +75,14 @@ class Exchange:
         self._wall = wall
         self._settings = settings
         self._commits = commits
-        self._queues = UserQueues()
+        self._queues = queues
 
     # -- an agent asks
 
     async def test(self, caller: Caller, dn: DN, secret: Secret) -> Answer:
         """`eTTestPassword`: would a sync of this password be accepted? Refusal says why not."""
         subject = await self._gates.subject(dn)
-        await self._demand_room(_TESTS_LEAVE)
+        await self._commits.demand_room(_TESTS_LEAVE)
         seconds = self._rate.admit(caller.key, subject.account.id)
         if seconds:
             text = Message.TOO_MANY_TESTS.say(account=subject.name, seconds=f"{seconds:.0f}")
@@ -106,11 +102,11 @@ class Exchange:
         returns.
         """
         subject = await self._gates.subject(dn)
-        await self._demand_room(1.0)
+        await self._commits.demand_room(1.0)
         try:
             owner = await self._gates.owner(subject)
             async with self._queues.turn(owner.user.id) as waited:
-                attempts = await self._retried(
+                attempts = await retried(
                     lambda again: self._sync_once(caller, subject, secret, None if again or waited else owner)
                 )
         except Closed as closed:
@@ -142,21 +138,20 @@ class Exchange:
         if user is None:
             raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
         if not is_global_user(user):
-            text = f"'{dn}' is not a global user: the password of an account alone cannot be set yet"
+            text = f"'{dn}' is not a global user: the password of an account alone is set by Password Modify"
             raise Refusal(ResultCode.UNWILLING_TO_PERFORM, text)
         own = caller.identity.dn == dn
         if propagate:
-            await self._demand_room(1.0)
+            await self._commits.demand_room(1.0)
         try:
             async with self._queues.turn(user.id):
-                attempts = await self._retried(
+                attempts = await retried(
                     lambda again: self._change_once(caller, dn, secret, old=old, own=own, propagate=propagate)
                 )
         except Closed as closed:
-            code = closed.code if isinstance(closed, _Weak) else ResultCode.UNWILLING_TO_PERFORM
             text = Message.USER_REFUSED.say(user=leaf_value(dn), reason=str(closed))
             self._note(Event.USER_CHANGE_REFUSED, text, caller)
-            raise Refusal(code, text) from None
+            raise Refusal(closed.code, text, policy_error=closed.policy_error) from None
         if not propagate:
             return Answer(ResultCode.SUCCESS, Message.USER_UPDATED.say(user=leaf_value(dn)))
         return await self._commits.told(user, attempts)
@@ -169,16 +164,16 @@ class Exchange:
             raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
         credentials = Credentials.of(user, self._ring)
         if old is not None and not await self._is_current(credentials, old):
-            raise Closed("the old password is wrong")
-        policy = await self._current_policy()
+            raise WrongOldPassword()
+        policy = await current_policy(self._policy)
         derived = await self._derived(secret, credentials)
         repeated = await self._is_current(credentials, secret, derived)
         found = await self._policy.judge(
             policy.rules, credentials, secret, derived, at=self._wall(), history=own, interval=own
         )
         if found:
-            raise _Weak(found)
-        options = _OWN_CHANGE if own else _RESET
+            raise Weak(found)
+        options = _OWN_CHANGE if own else RESET
         change = Change(user, credentials, secret, derived, policy, repeated, options)
         return await self._commits.committed(caller, change, None, Owner(user), propagate=propagate)
 
@@ -209,7 +204,7 @@ class Exchange:
         self, caller: Caller, subject: Subject, user: Entry, secret: Secret, *, test: bool
     ) -> Change:
         """Step 4: the password derived and judged, or remembered from the test just before. Closed."""
-        policy = await self._current_policy()
+        policy = await current_policy(self._policy)
         key = self._verdicts.key(caller.key, subject.account.id, user, policy.version, secret)
         passed = None if test else self._verdicts.take(key)
         if passed is None:
@@ -231,17 +226,8 @@ class Exchange:
                 policy.rules, credentials, secret, derived, at=self._wall(), history=True, interval=False
             )
             if found:
-                raise _Weak(found)
+                raise Weak(found)
         return Passed(derived, credentials, repeated)
-
-    async def _retried(self, once: Callable[[bool], Awaitable[T]]) -> T:
-        """The exchange on what is there now, again when a writer outside this user's queue was faster."""
-        for attempt in range(_TRIES):
-            try:
-                return await once(attempt > 0)
-            except Conflict:
-                continue
-        raise Refusal(ResultCode.BUSY, "others keep changing this user: try again")
 
     async def _derived(self, secret: Secret, credentials: Credentials) -> Derived:
         try:
@@ -262,16 +248,6 @@ class Exchange:
             derived = await self._hasher.derive(secret, current.salt, current.recipe)
         return current.matches(derived)
 
-    async def _current_policy(self) -> CurrentPolicy:
-        try:
-            return await self._policy.current()
-        except ProfileError as error:
-            raise Refusal(ResultCode.UNAVAILABLE, f"the Password Profile makes no sense: {error}") from None
-
-    async def _demand_room(self, part: float) -> None:
-        if await self._store.outbox_size() >= self._settings.outbox_limit * part:
-            raise Refusal(ResultCode.BUSY, Message.OUTBOX_FULL.say())
-
     # -- what is said about it
 
     def _refused(
@@ -279,18 +255,7 @@ class Exchange:
     ) -> Refusal:
         text = message.say(account=subject.name, reason=str(closed))
         self._note(kind, text, caller, subject)
-        code = closed.code if isinstance(closed, _Weak) else ResultCode.UNWILLING_TO_PERFORM
-        return Refusal(code, text)
+        return Refusal(closed.code, text, policy_error=closed.policy_error)
 
     def _note(self, kind: Event, text: str, caller: Caller, subject: Subject | None = None) -> None:
         self._store.note(event(self._wall(), kind, text, fields_of(caller, subject, None)))
-
-
-class _Weak(Closed):
-    """The policy refuses: result 19, all reasons in one sentence."""
-
-    code = ResultCode.CONSTRAINT_VIOLATION
-
-    def __init__(self, found: tuple[PolicyRefusal, ...]) -> None:
-        super().__init__("; ".join(refusal.text for refusal in found))
-        self.found = found

@@ -14,6 +14,7 @@ from provserver.imps.messages import Message, Reason
 from provserver.imps.parameters import AUTOMATIC_CORRELATION, Parameters
 from provserver.imps.profiles import holds_admin_profile
 from provserver.imps.users import global_user_dn, is_suspended, may_propagate
+from provserver.ldap.controls import PolicyError
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.records import record
 from provserver.storage.contract import Store
@@ -41,7 +42,17 @@ class Owner:
 
 
 class Closed(Exception):
-    """A gate is closed: the reason, in words."""
+    """A gate is closed: the reason, in words; the result, and what the password policy control says of it."""
+
+    def __init__(
+        self,
+        reason: str,
+        code: ResultCode = ResultCode.UNWILLING_TO_PERFORM,
+        policy_error: PolicyError = PolicyError.PASSWORD_MOD_NOT_ALLOWED,
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.policy_error = policy_error
 
 
 class Gates:

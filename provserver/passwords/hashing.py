@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
@@ -30,6 +30,8 @@ from provserver.passwords.schemes import (
     parse,
 )
 from provserver.vault.secret import Secret
+
+T = TypeVar("T")
 
 
 class HashSettings(Protocol):
@@ -74,9 +76,9 @@ def recipe_for(settings: HashSettings) -> Recipe:
             return SaltedSha1()
 
 
-def hashing_pool(threads: int) -> ThreadPool:
+def hashing_pool(threads: int, name: str = "provserver-hashing") -> ThreadPool:
     """A pool for derivations, not yet started: who puts the server together starts and stops it."""
-    return ThreadPool(minthreads=0, maxthreads=threads, name="provserver-hashing")
+    return ThreadPool(minthreads=0, maxthreads=threads, name=name)
 
 
 class Hasher:
@@ -131,7 +133,7 @@ class Hasher:
         deferred.addBoth(self._finished)
         return Derived(chosen, salt, await deferred)
 
-    def _finished(self, outcome: bytes) -> bytes:
+    def _finished(self, outcome: T) -> T:
         self.waiting -= 1
         return outcome
 

@@ -1,13 +1,24 @@
-"""One exchange per global user at a time: later ones wait their turn, in the order they came."""
+"""One exchange per global user at a time: later ones wait their turn, in the order they came. Writers outside
+of the queue (an administrator's modify) may still be faster; then it is done again.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from types import TracebackType
+from typing import Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from provserver.directory.entries import EntryId
+from provserver.ldap.results import Refusal, ResultCode
+from provserver.storage.contract import Conflict
+
+T = TypeVar("T")
+
+_TRIES: Final = 50
+"""Conflicts that one exchange may lose to writers outside its user's queue, before it is told `busy`."""
 
 
 class UserQueues:
@@ -49,3 +60,13 @@ class Turn:
                 following.callback(None)
                 return
         del self._waiting[self._user]
+
+
+async def retried(once: Callable[[bool], Awaitable[T]]) -> T:
+    """The exchange on what is there now; `once` is told whether it is done again. Refusal BUSY."""
+    for attempt in range(_TRIES):
+        try:
+            return await once(attempt > 0)
+        except Conflict:
+            continue
+    raise Refusal(ResultCode.BUSY, "others keep changing this user: try again")

@@ -23,7 +23,7 @@ from harbour import (
 )
 
 from provserver.ldap.filters import Scope
-from provserver.ldap.messages import ExtendedRequest, ModifyDNRequest
+from provserver.ldap.messages import ModifyDNRequest
 from provserver.ldap.results import ResultCode
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import WireClient, add, delete, replace
@@ -210,12 +210,6 @@ async def test_the_root_dse_and_the_subschema_cannot_be_changed(provserver: Runn
     for dn in ("", "cn=Subschema"):
         for told in (await admin.modify(dn, replace("cn", "x")), await admin.delete(dn)):
             assert told.code not in (ResultCode.SUCCESS, ResultCode.OTHER)
-
-
-@pytest_twisted.ensureDeferred
-async def test_extended_operations_are_a_protocol_error_for_anybody(provserver: RunningServer) -> None:
-    nobody = await provserver.wire()
-    assert (await nobody.ask(ExtendedRequest("1.3.6.1.4.1.4203.1.11.3"))).code is ResultCode.PROTOCOL_ERROR
 
 
 @pytest_twisted.ensureDeferred

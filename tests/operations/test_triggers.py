@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
-
 import pytest
 import pytest_twisted
+from far_away import Line, as_administrator, asked
 from harbour import (
     AD_CORP,
     ADA_AD,
@@ -19,20 +17,16 @@ from harbour import (
     snapshot,
     wire,
 )
-from twisted.internet.defer import succeed
 
-from provserver.ldap.codec import decode_message
 from provserver.ldap.messages import (
     AddRequest,
     BindRequest,
     Change,
-    Message,
     ModifyRequest,
     PartialAttribute,
     Request,
 )
-from provserver.ldap.results import Result, ResultCode
-from provserver.operations.chain import Chain
+from provserver.ldap.results import ResultCode
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import add, delete, replace
@@ -186,40 +180,6 @@ async def test_triggers_that_do_nothing_yet_say_so(provserver: RunningServer, tr
 # ---------------------------------------------------------------- over which line
 
 
-@dataclass
-class Line:
-    """A connection, as operations see it; from far away and in clear unless said otherwise."""
-
-    tls: bool = False
-    is_loopback: bool = False
-    peer: str = "192.0.2.7"
-    identity: object = None
-    sent: list[bytes] = field(default_factory=list)
-
-    def send(self, data: bytes) -> None:
-        self.sent.append(data)
-
-    def drained(self) -> Awaitable[None]:
-        return succeed(None)
-
-
-async def asked(server: RunningServer, line: Line, operation: Request) -> Result:
-    """One request on that line, straight into the chain."""
-    foundation = server.service.foundation
-    house = server.service._house(foundation, _facts(server))
-    answer = await Chain(house).handle(line, Message(1, operation))  # type: ignore[arg-type]
-    return decode_message(answer, 0, len(answer)).operation.result  # type: ignore[union-attr,no-any-return]
-
-
-def _facts(server: RunningServer) -> object:
-    class Facts:
-        @staticmethod
-        def fold_of(endpoint: object) -> object:
-            return lambda password: password
-
-    return Facts()
-
-
 PASSWORD_ATTRIBUTE = PartialAttribute("eTPassword", (NEW.encode(),))
 WITH_PASSWORDS: list[Request] = [
     BindRequest(3, user_dn("etaadmin"), Secret(b"Harbour-Master-99")),
@@ -234,12 +194,6 @@ WITH_PASSWORDS: list[Request] = [
 def says(operation: Request) -> str:
     changes = getattr(operation, "changes", ())
     return type(operation).__name__ + "".join(f" {change.attribute.description}" for change in changes)
-
-
-async def as_administrator(server: RunningServer, line: Line) -> None:
-    near = Line(is_loopback=True)
-    assert (await asked(server, near, WITH_PASSWORDS[0])).code == 0
-    line.identity = near.identity
 
 
 @pytest.mark.parametrize("operation", WITH_PASSWORDS, ids=says)

@@ -7,7 +7,7 @@ import pytest_twisted
 from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, PASSWORDS, administrator, id_of, snapshot, wire
 
 from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
-from provserver.ldap.messages import BindRequest
+from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
 from provserver.passwords.schemes import Derived, Recipe
 from provserver.testing.pytest_plugin import Starter
@@ -176,9 +176,10 @@ async def test_when_too_many_derivations_wait_the_answer_is_busy(start_provserve
             "passwords.hashing_queue=1",
         ]
     )
-    clients = [await server.wire() for _ in range(4)]
-    binds = [client.begin(BindRequest(3, ADA, Secret(b"Quay-Lantern-41"))) for client in clients]
-    codes = [(await client.answer(number)).code for client, number in zip(clients, binds, strict=True)]
+    agent = await wire(server, "psync-ad-corp")
+    test = ModifyRequest(ADA_AD, (replace("eTTestPassword", NEW),))
+    tests = [agent.begin(test) for _ in range(4)]
+    codes = [(await agent.answer(number)).code for number in tests]
     assert codes.count(ResultCode.SUCCESS) >= 1
     assert codes.count(ResultCode.BUSY) >= 1
     assert len(codes) == codes.count(ResultCode.SUCCESS) + codes.count(ResultCode.BUSY)

@@ -25,7 +25,7 @@ STRICT = ProfileRules(
 
 def entry(**values: str) -> Entry:
     attributes = {name.lower(): Attribute(name, (value.encode(),)) for name, value in values.items()}
-    return Entry(EntryId("profile"), DN.__new__(DN), attributes)
+    return Entry(EntryId("profile"), DN.parse("cn=profile"), attributes)
 
 
 def texts(rules: ProfileRules, password: str) -> list[str]:

@@ -1,0 +1,113 @@
+"""Entries on their way to the client: what is shown of each, and no more of them, nor for longer, than the
+stricter of the client's limits and the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from provserver.directory.access import Identity, may_read
+from provserver.directory.entries import Entry
+from provserver.imps.views import View
+from provserver.ldap.codec import encode_entry, enveloped
+from provserver.ldap.messages import SearchRequest
+from provserver.ldap.results import Refusal, ResultCode
+from provserver.operations.context import House, Line
+from provserver.operations.matched import Matched
+from provserver.operations.selection import Selection
+
+_SELECTIONS: Final = 1_000
+"""Lists of requested attributes kept resolved; clients ask for the same few."""
+
+
+class Deadline:
+    """Until when a search may go on."""
+
+    __slots__ = ("_at", "_monotonic", "_seconds")
+
+    def __init__(self, seconds: int, monotonic: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._at = monotonic() + seconds
+
+    def look(self) -> None:
+        """Refusal TIME_LIMIT_EXCEEDED once it has passed."""
+        if self._monotonic() > self._at:
+            raise Refusal(ResultCode.TIME_LIMIT_EXCEEDED, f"more than {self._seconds} s")
+
+
+class Sender:
+    """Sends what was found; remembers how requested attributes resolve."""
+
+    def __init__(self, house: House) -> None:
+        self._rooms = house.rooms
+        self._bounds = house.bounds
+        self._monotonic = house.monotonic
+        self._selections: dict[tuple[str, ...], Selection] = {}
+
+    def selection(self, requested: tuple[str, ...]) -> Selection:
+        known = self._selections.get(requested)
+        if known is None:
+            if len(self._selections) >= _SELECTIONS:
+                self._selections.clear()
+            known = self._selections[requested] = Selection(requested, self._rooms.schema)
+        return known
+
+    def deadline(self, request: SearchRequest) -> Deadline | None:
+        """The stricter of both sides' time limits, from now on; None: neither has one."""
+        seconds = _stricter(request.time_limit, self._bounds.time)
+        return Deadline(seconds, self._monotonic) if seconds else None
+
+    def size(self, request: SearchRequest) -> int:
+        """The stricter of both sides' limits of entries; 0: neither has one."""
+        return _stricter(request.size_limit, self._bounds.size)
+
+    async def send(
+        self,
+        message_id: int,
+        request: SearchRequest,
+        selection: Selection,
+        view: View,
+        line: Line,
+        batches: AsyncIterator[Sequence[Entry]],
+        deadline: Deadline | None,
+        *,
+        reader: Identity | None = None,
+        matched: Matched | None = None,
+        sent: int = 0,
+    ) -> tuple[int, bytes]:
+        """Send the entries as they come: how many were sent in all, and the last one as it was encoded.
+
+        `selection`: of the request. `reader`: whoever may not see all of them; None: that was judged before.
+        `sent`: how many went out with earlier pages of the same search. Refusal SIZE_LIMIT_EXCEEDED,
+        TIME_LIMIT_EXCEEDED, when what is within the limit was sent.
+        """
+        size = self.size(request)
+        encoded = b""
+        async for batch in batches:
+            for entry in batch:
+                if reader is not None and not may_read(reader, entry.dn):
+                    continue
+                if size and sent >= size:
+                    raise Refusal(ResultCode.SIZE_LIMIT_EXCEEDED, f"more than {size} entries")
+                attributes = selection.of(entry, view)
+                if selection.of_children:
+                    attributes += await selection.about_children(entry.dn, self._rooms.store)
+                if request.types_only:
+                    attributes = [attribute._replace(values=()) for attribute in attributes]
+                elif matched is not None:
+                    attributes = matched.of(attributes)
+                encoded = encode_entry(entry.dn.text + view.value, attributes)
+                line.send(enveloped(message_id, encoded))
+                sent += 1
+            if deadline is not None:
+                deadline.look()
+            if sent > 1:
+                await line.drained()
+        return sent, encoded
+
+
+def _stricter(asked: int, ours: int) -> int:
+    """The smaller of two limits of which 0 means none."""
+    return min(asked, ours) if asked and ours else asked or ours
