@@ -28,7 +28,9 @@ from provserver.passwords.hashing import Hasher
 from provserver.passwords.policy import Policy
 from provserver.passwords.profile import ProfileRules
 from provserver.settings import Settings
+from provserver.storage.arrivals import LoadedStore
 from provserver.storage.contract import Store
+from provserver.storage.loading import LoadingStore
 from provserver.storage.sqlite import SqliteStore
 from provserver.vault.keyring import KeyRing
 from provserver.vault.sealing import Seal
@@ -47,12 +49,14 @@ def _shipped_schema() -> Schema:
     return Schema.parse(shipped_schema_texts())
 
 
+def schema_texts(site_files: Sequence[Path] = ()) -> list[tuple[str, str]]:
+    """Our schema files and the site's: (name, text). OSError."""
+    return [*shipped_schema_texts(), *[(str(path), path.read_text("utf-8")) for path in site_files]]
+
+
 def load_schema(site_files: Sequence[Path] = ()) -> Schema:
     """Our schema and the site's additions. SchemaError names file and line; OSError."""
-    if not site_files:
-        return _shipped_schema()
-    site = [(str(path), path.read_text("utf-8")) for path in site_files]
-    return Schema.parse([*shipped_schema_texts(), *site])
+    return Schema.parse(schema_texts(site_files)) if site_files else _shipped_schema()
 
 
 async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
@@ -61,6 +65,11 @@ async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool =
     if create:
         return await SqliteStore.create(path, schema, reactor=reactor)
     return await SqliteStore.open(path, schema, reactor=reactor)
+
+
+def open_loaded_store(path: Path, schema: Schema) -> LoadedStore:
+    """The instance's store, to be loaded: see `storage.arrivals`. As `open_store`, and without a reactor."""
+    return LoadingStore.open_for_load(path, schema)
 
 
 async def memory_store(schema: Schema, reactor: Any) -> Store:

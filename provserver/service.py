@@ -13,16 +13,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL.SSL import Error as SslError
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IReactorTime
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
+from twisted.logger import Logger
 
 from provserver.connectors.contract import Account, Connector, ConnectorKind, Fold, keep_as_is
 from provserver.connectors.emulated import EmulatedEndpoints
@@ -34,25 +31,45 @@ from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
 from provserver.foundation import Foundation, generalized_time, lay_foundation
 from provserver.imps.endpoints import Endpoint, leaf_value
+from provserver.imps.profiles import Identities
+from provserver.imps.views import Views
+from provserver.journal.access import AccessLog
 from provserver.journal.etatrans import Etatrans
-from provserver.journal.files import LogFile, etatrans_name
+from provserver.journal.files import ACCESS_NAME, LogFile, etatrans_name
+from provserver.ldap.counters import Counters
+from provserver.ldap.doors import DoorLimits, Doors, PlainDoor, TlsDoor, most_connections
 from provserver.ldap.limits import Limits
+from provserver.ldap.offences import Offences
+from provserver.ldap.peers import Addresses
+from provserver.ldap.results import Refusal
 from provserver.ldap.server import LdapServerFactory
+from provserver.ldap.tls import ServerTls
+from provserver.operations.bind_guard import BindGuard, GuardSettings
 from provserver.operations.chain import Chain
 from provserver.operations.context import House, SearchBounds
 from provserver.operations.lasting import Lasting
+from provserver.operations.principals import named
+from provserver.operations.signposts import Signposts
 from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
 from provserver.passwords.committing import Commits, ExchangeSettings, row_of
 from provserver.passwords.exchange import Exchange
 from provserver.passwords.gates import Gates
-from provserver.passwords.hashing import hashing_pool
+from provserver.passwords.generating import Generator
+from provserver.passwords.hashing import Hasher, hashing_pool
+from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
+from provserver.passwords.resetting import AccountResets
 from provserver.passwords.verdicts import Verdicts
-from provserver.settings import Settings
+from provserver.settings import Settings, SettingsError
 from provserver.storage.contract import Delivery, Put, Store
 from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
+
+_log = Logger()
+
+_BACKLOG: Final = 511
+"""Connections that the system keeps for us before it turns any away."""
 
 
 def names(random: Callable[[int], bytes]) -> Callable[[], str]:
@@ -115,32 +132,11 @@ class EndpointFacts:
         return opened
 
 
-def tls_options(certificate: Path, key: Path) -> CertificateOptions:
-    """A server's TLS from PEM files: the certificate with its chain, and its key. TLS 1.2 or newer. OSError,
-    ValueError.
-    """
-    chain = load_pem_x509_certificates(certificate.read_bytes())
-    private = load_pem_private_key(key.read_bytes(), password=None)
-    first, *rest = chain
-    # pyOpenSSL takes cryptography's own objects, and warns of all others; Twisted's types do not know it yet.
-    options = CertificateOptions(
-        privateKey=cast(Any, private),
-        certificate=cast(Any, first),
-        extraCertChain=cast(Any, rest),
-        raiseMinimumTo=TLSVersion.TLSv1_2,
-    )
-    try:
-        options.getContext()  # made now, so that a wrong key is found before a client finds it
-    except SslError as error:
-        raise ValueError(f"{certificate} and {key} do not belong together: {error}") from None
-    return options
-
-
 class ProvisioningServer(MultiService):
     """The server: made with its settings and keys, started with its store and certificate, stopped whole.
 
     `clock` gives timers (retries, idle times, waits), `wall` stored times; a test turns both. The listening
-    sockets are the reactor's.
+    sockets are the reactor's. SettingsError: a setting names what cannot be in this domain.
     """
 
     def __init__(
@@ -166,16 +162,24 @@ class ProvisioningServer(MultiService):
         self._ports: list[tuple[str, IListeningPort]] = []
         self._files: list[LogFile] = []
         self._pool = hashing_pool(settings.passwords.hashing_threads)
+        self._bind_pool = hashing_pool(settings.binds.threads, "provserver-binds")
+        self._limits = Limits(**dataclasses.asdict(settings.limits))
+        self._counters = Counters()
+        self._offences = Offences(self._clock.seconds, settings.logging.repeat_time)
+        self._bind_guard = self._make_bind_guard()
         self._lasting = Lasting()
         self._factory: LdapServerFactory | None = None
+        self._tls: ServerTls | None = None
         self._store: Store | None = None
 
-    async def start(self, *, store: Store, tls: CertificateOptions | None) -> None:
+    async def start(self, *, store: Store, tls: ServerTls | None) -> None:
         """Accept connections on the store's tree; from here on the store is this server's to close.
         CannotListenError.
         """
         self._store = store
+        self._tls = tls
         self._pool.start()
+        self._bind_pool.start()
         settings = self.settings
         self.foundation = foundation = lay_foundation(
             settings, self._keys, self._schema, store, wall=self._wall, pool=self._pool, reactor=self._reactor
@@ -198,24 +202,33 @@ class ProvisioningServer(MultiService):
         )
         self.couriers.setServiceParent(self)  # type: ignore[no-untyped-call]
         handler = Chain(self._house(foundation, facts))
+        doors = self._doors()
         self._factory = LdapServerFactory(
             handler,
             clock=self._clock,
             randomness=os.urandom,
-            limits=Limits(**dataclasses.asdict(settings.limits)),
+            limits=self._limits,
+            doors=doors,
+            counters=self._counters,
+            offences=self._offences,
+            tls=tls,
         )
         self.startService()  # type: ignore[no-untyped-call]
         where = settings.server
         if where.ldap_enabled:
-            port = self._reactor.listenTCP(
-                where.ldap_port, self._factory, interface=where.ldap_address, backlog=511
-            )
-            self._ports.append(("ldap", port))
+            self._listen("ldap", where.ldap_address, where.ldap_port, PlainDoor(doors, self._factory))
         if tls is not None:
-            port = self._reactor.listenSSL(
-                where.ldaps_port, self._factory, tls, interface=where.ldaps_address, backlog=511
-            )
-            self._ports.append(("ldaps", port))
+            door = TlsDoor(doors, tls, self._factory, self._reactor)
+            self._listen("ldaps", where.ldaps_address, where.ldaps_port, door)
+
+    def renew(self) -> None:
+        """Take what was changed on disk: the certificate is read again, logs that were moved away are begun
+        anew.
+        """
+        if self._tls is not None:
+            self._tls.renew()
+        for file in self._files:
+            file.reopen()
 
     async def stop(self) -> None:
         """Refuse new connections, tell the old ones, finish what was begun, close the store."""
@@ -230,8 +243,9 @@ class ProvisioningServer(MultiService):
         if self._store is not None:
             await self._store.close()
             self._store = None
-        if self._pool.started:
-            self._pool.stop()
+        for pool in (self._pool, self._bind_pool):
+            if pool.started:
+                pool.stop()
         for file in self._files:
             file.close()
         self._files.clear()
@@ -257,23 +271,78 @@ class ProvisioningServer(MultiService):
 
     def _house(self, foundation: Foundation, facts: EndpointFacts) -> House:
         settings = self.settings
+        exchange, resets = self._exchanges(foundation, facts)
         return House(
             rooms=foundation.rooms,
             parameters=foundation.parameters,
-            exchange=self._exchange(foundation, facts),
+            identities=Identities(),
+            exchange=exchange,
+            resets=resets,
+            generator=Generator(foundation.policy, os.urandom),
             lasting=self._lasting,
-            password_check=PasswordCheck(foundation.hasher),
+            password_check=self._password_check(),
+            bind_guard=self._bind_guard,
             subschema=Subschema(self._schema, foundation.views),
             etatrans=Etatrans(self._etatrans_sink(), self._wall, os.getpid()),
+            access=self._access_log(),
+            counters=self._counters,
+            offences=self._offences,
+            signposts=Signposts(foundation.store),
             bounds=SearchBounds(
-                settings.search.size_limit, settings.search.time_limit, settings.search.candidate_limit
+                size=settings.search.size_limit,
+                time=settings.search.time_limit,
+                candidates=settings.search.candidate_limit,
+                sorted=settings.search.sort_limit,
+                paged=settings.search.paged_limit,
             ),
+            limits=self._limits,
             protect_passwords=settings.passwords.require_protected_connection,
             monotonic=self._clock.seconds,
             held=self._held,
         )
 
-    def _exchange(self, foundation: Foundation, facts: EndpointFacts) -> Exchange:
+    def _listen(self, name: str, address: str, number: int, door: IProtocolFactory) -> None:
+        port = self._reactor.listenTCP(number, door, interface=address, backlog=_BACKLOG)
+        self._ports.append((name, port))
+
+    def _doors(self) -> Doors:
+        wanted, possible = self.settings.connections, most_connections()
+        if wanted.total > possible:
+            _log.warn(
+                "connections.total is {wanted}, but the system lets this process have {possible} only",
+                wanted=wanted.total,
+                possible=possible,
+            )
+        limits = DoorLimits(
+            min(wanted.total, possible), wanted.per_address, Addresses(wanted.exempt_addresses)
+        )
+        return Doors(limits, self._counters, self._offences)
+
+    def _password_check(self) -> PasswordCheck:
+        """With threads of its own: a crowd that binds does not hold up exchanges."""
+        binds = self.settings.binds
+        hasher = Hasher(self.settings.passwords, self._bind_pool, self._reactor, waiting_limit=binds.queue)
+        return PasswordCheck(hasher, self._clock.seconds, os.urandom(32), binds.memory)
+
+    def _make_bind_guard(self) -> BindGuard:
+        binds = self.settings.binds
+        views = Views(self.settings.server.domain)
+        try:
+            exempt = frozenset(named(name, views) for name in binds.exempt_names)
+        except Refusal as refusal:
+            raise SettingsError("binds.exempt_names", refusal.result.diagnostic) from None
+        settings = GuardSettings(
+            delay_after=binds.delay_after,
+            address_delay_after=binds.address_delay_after,
+            first_delay=binds.first_delay,
+            longest_delay=binds.longest_delay,
+            failure_window=binds.failure_window,
+            exempt_names=exempt,
+            exempt_addresses=Addresses(binds.exempt_addresses),
+        )
+        return BindGuard(settings, self._clock, self._offences)
+
+    def _exchanges(self, foundation: Foundation, facts: EndpointFacts) -> tuple[Exchange, AccountResets]:
         passwords = self.settings.passwords
         store, domain = foundation.store, foundation.views.domain
         settings = ExchangeSettings(
@@ -282,9 +351,25 @@ class ProvisioningServer(MultiService):
             echo_memory=passwords.echo_memory,
             outbox_limit=self.settings.delivery.outbox_limit,
         )
-        return Exchange(
+        gates = Gates(store, domain, foundation.inclusions, foundation.endpoints, foundation.parameters)
+        queues, new_id = UserQueues(), names(os.urandom)
+        commits = Commits(
             store=store,
-            gates=Gates(store, domain, foundation.inclusions, foundation.endpoints, foundation.parameters),
+            inclusions=foundation.inclusions,
+            endpoints=foundation.endpoints,
+            parameters=foundation.parameters,
+            ring=self._keys,
+            seal=foundation.seal,
+            courier=self.couriers,
+            fold_of=facts.fold_of,
+            new_id=new_id,
+            wall=self._wall,
+            settings=settings,
+            include=self._inclusion,
+        )
+        exchange = Exchange(
+            store=store,
+            gates=gates,
             parameters=foundation.parameters,
             policy=foundation.policy,
             hasher=foundation.hasher,
@@ -294,21 +379,20 @@ class ProvisioningServer(MultiService):
             fold_of=facts.fold_of,
             wall=self._wall,
             settings=settings,
-            commits=Commits(
-                store=store,
-                inclusions=foundation.inclusions,
-                endpoints=foundation.endpoints,
-                parameters=foundation.parameters,
-                ring=self._keys,
-                seal=foundation.seal,
-                courier=self.couriers,
-                fold_of=facts.fold_of,
-                new_id=names(os.urandom),
-                wall=self._wall,
-                settings=settings,
-                include=self._inclusion,
-            ),
+            commits=commits,
+            queues=queues,
         )
+        resets = AccountResets(
+            store=store,
+            gates=gates,
+            inclusions=foundation.inclusions,
+            policy=foundation.policy,
+            commits=commits,
+            queues=queues,
+            new_id=new_id,
+            wall=self._wall,
+        )
+        return exchange, resets
 
     async def _held(self, account: Entry, secret: Secret) -> bool | None:
         endpoint = await self.foundation.endpoints.of_account(account.dn)
@@ -329,7 +413,15 @@ class ProvisioningServer(MultiService):
     def _etatrans_sink(self) -> LogFile | None:
         if self._logs is None or not self.settings.logging.etatrans:
             return None
-        file = LogFile(self._logs / etatrans_name(self._wall()), self._clock)
+        return self._log_file(self._logs / etatrans_name(self._wall()))
+
+    def _access_log(self) -> AccessLog | None:
+        if self._logs is None or not self.settings.logging.access:
+            return None
+        return AccessLog(self._log_file(self._logs / ACCESS_NAME), self._wall, self._clock.seconds)
+
+    def _log_file(self, path: Path) -> LogFile:
+        file = LogFile(path, self._clock)
         self._files.append(file)
         return file
 

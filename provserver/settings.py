@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import math
 import textwrap
 import tomllib
@@ -80,6 +81,23 @@ def _is_domain(text: str) -> bool:
     return all(label and label.replace("-", "").isalnum() and label.isascii() for label in labels)
 
 
+def _addresses(default: tuple[str, ...], help: str) -> Any:
+    return _setting(
+        default,
+        help,
+        check=lambda listed: all(map(_is_address, listed)),
+        expected="a list of addresses or networks: 192.0.2.7, 10.0.0.0/8, ::1",
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where and as what the server answers."""
@@ -103,6 +121,14 @@ class ServerSettings:
         "tls/server.pem", "Certificate, and chain if any, in PEM. Relative to the instance."
     )
     tls_key: str = _text("tls/server.key", "The certificate's key in PEM. Relative to the instance.")
+    tls_client_authority: str = _setting(
+        "",
+        "Certificates, in PEM, of those whose client certificates are taken (SASL EXTERNAL); relative to the "
+        "instance. Empty: clients are not asked for one.",
+    )
+    tls_ciphers: str = _text(
+        "ECDHE+AESGCM:ECDHE+CHACHA20", "Ciphers of TLS 1.2, as OpenSSL lists them. TLS 1.3 has its own."
+    )
     shutdown_time: float = _seconds(5.0, "Seconds for operations in progress to end when the server stops.")
 
 
@@ -121,6 +147,27 @@ class SearchSettings:
     size_limit: int = _setting(0, "Entries that a search may return. 0: no limit.", minimum=0)
     time_limit: int = _setting(0, "Seconds that a search may take. 0: no limit.", minimum=0)
     candidate_limit: int = _setting(0, "Entries that a search may look at. 0: no limit.", minimum=0)
+    sort_limit: int = _setting(
+        20_000, "Entries that a search may find and still be sorted by the server. 0: no limit.", minimum=0
+    )
+    paged_limit: int = _setting(
+        5, "Paged searches of one connection that may be continued; the oldest gives way.", minimum=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsSettings:
+    """How many connections are served at the same time; whoever comes then is told that we are busy."""
+
+    total: int = _setting(
+        10_000, "Connections in all. Never more than the system lets one process have.", minimum=1
+    )
+    per_address: int = _setting(
+        500, "Connections from one IPv4 address, or from one IPv6 network of 64 bits.", minimum=1
+    )
+    exempt_addresses: tuple[str, ...] = _addresses(
+        ("127.0.0.0/8", "::1"), "Addresses and networks from which there may be as many as in all."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +186,7 @@ class LimitsSettings:
     write_chunk: int = _setting(64 * KIB, "Bytes of answers gathered before they are handed on.", minimum=KIB)
     write_buffer: int = _setting(8 * MIB, "Bytes of answers kept for a slow reader.", minimum=64 * KIB)
     slow_reader_time: float = _seconds(60.0, "Seconds that a reader may leave that buffer full. 0: for ever.")
+    handshake_time: float = _seconds(10.0, "Seconds for the TLS handshake. 0: for ever.")
     time_to_first_bind: float = _seconds(
         60.0, "Seconds from the connection to a successful bind. 0: for ever."
     )
@@ -206,6 +254,36 @@ class PasswordSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BindSettings:
+    """How binds are checked, and guessing is slowed down. Nobody is ever locked out."""
+
+    threads: int = _setting(
+        2, "Threads that check passwords of binds, beside those of passwords.hashing_threads.", minimum=1
+    )
+    queue: int = _setting(200, "Binds that may wait for them; then the answer is busy.", minimum=1)
+    memory: float = _seconds(
+        30.0,
+        "Seconds for which a right password is not checked again while its user is unchanged. 0: off.",
+        maximum=600,
+    )
+    delay_after: int = _setting(
+        5, "Failed binds to one name after which the next ones have to wait. 0: never.", minimum=0
+    )
+    address_delay_after: int = _setting(
+        50, "Failed binds from one address after which the next ones have to wait. 0: never.", minimum=0
+    )
+    first_delay: float = _seconds(
+        0.5, "Seconds that the first of them waits; each failure doubles it.", minimum=0.01, maximum=60
+    )
+    longest_delay: float = _seconds(8.0, "Seconds that none of them waits longer.", minimum=0.01, maximum=60)
+    failure_window: float = _seconds(600.0, "Seconds without a failure after which all are forgotten.")
+    exempt_names: tuple[str, ...] = _setting(
+        (), "Global users, by name or DN, whose binds never wait: agents that try users' passwords."
+    )
+    exempt_addresses: tuple[str, ...] = _addresses((), "Addresses and networks from which no bind waits.")
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverySettings:
     """Passwords on their way to endpoints."""
 
@@ -232,6 +310,12 @@ class LoggingSettings:
         choices=("debug", "info", "warn", "error", "critical"),
     )
     etatrans: bool = _setting(True, "Whether a transaction log in IMPS's form is written (etatrans….log).")
+    access: bool = _setting(
+        False, "Whether an access log is written (access.log): a line of JSON for each operation."
+    )
+    repeat_time: float = _seconds(
+        60.0, "Seconds for which one limit that one peer reaches is told of no second time."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +348,10 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     passwords: PasswordSettings = field(default_factory=PasswordSettings)
+    binds: BindSettings = field(default_factory=BindSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     schema: SchemaSettings = field(default_factory=SchemaSettings)
@@ -450,7 +536,7 @@ def _kind(value: object) -> str:
         return "an empty text"
     if isinstance(value, bool):
         return _toml(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "a list of something else" if value else "an empty list"
     if isinstance(value, Mapping):
         return "a section"

@@ -12,10 +12,10 @@ from typing import Any
 
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import Instance, new_instance
-from provserver.cli.loading import LoadFailed, lines_of, load_stream
-from provserver.cli.offline import foundation_of
+from provserver.cli.loading import Load, load_stream
+from provserver.cli.offline import foundation_of, loading_of, make_store
 from provserver.cli.passwords import ask_password, generated_password, read_password
-from provserver.cli.running import run_until_done
+from provserver.cli.running import at_once, run_until_done
 from provserver.directory.names import DN
 from provserver.foundation import Foundation
 from provserver.imps.users import global_user_dn
@@ -26,6 +26,7 @@ from provserver.vault.secret import Secret
 
 HELP = "make an instance: settings, keys, certificates, store, base tree, administrator"
 ADMINISTRATOR = "etaadmin"
+AUTHOR = "provserver init"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,10 @@ def run(options: argparse.Namespace) -> int:
         clock=time.time,
         overrides=options.overrides,
     ) as instance:
-        run_until_done(lambda reactor: fill(instance, password, dump, reactor))
+        if dump is None:
+            run_until_done(lambda reactor: fill(instance, password, reactor))
+        else:
+            fill_from(dump, instance, password)
     print(f"{directory}: an instance for the domain {options.domain}")
     if shown is not None:
         print(f"{ADMINISTRATOR}'s password, shown this once: {shown}")
@@ -80,26 +84,33 @@ def _administrator_password(source: str | None) -> tuple[Secret, str | None]:
     return Secret.of_text(made_up), made_up
 
 
-async def fill(instance: Instance, password: Secret, dump: Path | None, reactor: Any) -> None:
-    """The base tree, or what was dumped, and the administrator, into a store that is made here."""
+async def fill(instance: Instance, password: Secret, reactor: Any) -> None:
+    """The base tree and the administrator, into a store that is made here."""
     async with foundation_of(instance, reactor, create=True) as foundation:
-        if dump is None:
-            await load_base(foundation, password)
-        else:
-            await load_dump(foundation, dump, password)
+        await load_base(foundation, password)
 
 
-async def load_dump(foundation: Foundation, dump: Path, password: Secret) -> None:
-    """A domain as `provserver dump` wrote it: everything but the secrets, with its eTIDs. CommandFailed."""
+def fill_from(dump: Path, instance: Instance, password: Secret) -> None:
+    """A domain as `provserver dump` wrote it (everything but the secrets, with its eTIDs) and the
+    administrator, into a store that is made here. CommandFailed.
+    """
+    make_store(instance)
+    with loading_of(instance) as (foundation, store):
+        try:
+            Load(instance, foundation, store, AUTHOR).run([dump])
+        except CommandFailed as error:
+            raise CommandFailed(f"{error}\nno instance was made") from None
+        domain = foundation.views.domain
+        if at_once(store.read(domain)) is None:
+            raise CommandFailed(f"{dump}: expected a dump of the whole domain, found no '{domain}'")
+        at_once(_let_in(foundation, password))
+        store.keep()
+
+
+async def _let_in(foundation: Foundation, password: Secret) -> None:
+    """The administrator of a dumped domain, who came without a password, or did not come."""
     domain = foundation.views.domain
-    edits = Edits(foundation.rooms, "provserver init")
-    try:
-        with dump.open("rb") as file:
-            await load_stream(foundation, edits, str(dump), lines_of(file))
-    except LoadFailed as error:
-        raise CommandFailed(f"{error}\nno instance was made") from None
-    if await edits.read(domain) is None:
-        raise CommandFailed(f"{dump}: expected a dump of the whole domain, found no '{domain}'")
+    edits = Edits(foundation.rooms, AUTHOR)
     administrator = global_user_dn(ADMINISTRATOR, domain)
     if await edits.read(administrator) is None:
         await add_administrator(edits, domain, password)
@@ -113,7 +124,7 @@ async def load_base(foundation: Foundation, password: Secret) -> None:
     domain = foundation.views.domain
     text = (files("provserver.ldif") / "base.ldif").read_text("utf-8")
     renamed = text.replace(str(domain_dn("im")), str(domain)).encode()
-    edits = Edits(foundation.rooms, "provserver init")
+    edits = Edits(foundation.rooms, AUTHOR)
     await load_stream(foundation, edits, "base.ldif", renamed.splitlines(keepends=True))
     await add_administrator(edits, domain, password)
     await foundation.store.commit(edits.commit())

@@ -69,6 +69,12 @@ class Instance:
         return self.directory / self.settings.server.tls_key
 
     @property
+    def client_authority(self) -> Path | None:
+        """Whose client certificates are taken, if any are."""
+        name = self.settings.server.tls_client_authority
+        return self.directory / name if name else None
+
+    @property
     def schema_files(self) -> tuple[Path, ...]:
         return tuple(self.directory / name for name in self.settings.schema.files)
 

@@ -13,6 +13,19 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
+def at_once(work: Coroutine[Any, None, T]) -> T:
+    """The result of a coroutine that waits for nothing, as everything of an embedded store does where no
+    reactor runs.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("a coroutine waits, and nothing runs that it could wait for")
+
+
 def run_until_done(work: Callable[[IReactorCore], Coroutine[object, object, T]]) -> T:
     """The result of `work(reactor)`; the reactor is installed here, once a process, and stops afterwards."""
     from twisted.internet import reactor as installed

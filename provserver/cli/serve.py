@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,9 +17,10 @@ from provserver.cli.instance import Instance
 from provserver.cli.logs import start_logs
 from provserver.cli.offline import instance_at, opened
 from provserver.cli.running import run_until_done
-from provserver.service import ProvisioningServer, tls_options
+from provserver.ldap.tls import PemFiles, ServerTls
+from provserver.service import ProvisioningServer
 
-HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C)"
+HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C); SIGHUP renews logs and certificate"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +49,12 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: Any) -> None:
         stop = until_stopped(reactor)
-        start_logs(instance)
+        reopen_log = start_logs(instance)
+        take_all_descriptors()
         server = await started(instance, reactor)
         try:
             set_collector()
+            at_hangup(reactor, reopen_log, server.renew)
             print(f"ready {server.addresses()}", flush=True)
             await stop
         finally:
@@ -62,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
 async def started(instance: Instance, reactor: Any) -> ProvisioningServer:
     """The instance's server, accepting connections. CommandFailed says what stands in the way."""
     try:
-        tls = tls_options(instance.certificate, instance.certificate_key)
+        pem = PemFiles(instance.certificate, instance.certificate_key, instance.client_authority)
+        tls = ServerTls(pem, reactor, instance.settings.server.tls_ciphers)
     except (OSError, ValueError) as error:
         raise CommandFailed(f"the certificate cannot be used: {error}") from None
     schema, store = await opened(instance, reactor)
@@ -76,6 +82,22 @@ async def started(instance: Instance, reactor: Any) -> ProvisioningServer:
             "another server may have it: --ldap-port and --ldaps-port choose others, 0 a free one"
         ) from None
     return server
+
+
+def take_all_descriptors() -> None:
+    """Let this process have as many open files, and so connections, as its administrator allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def at_hangup(reactor: Any, *tasks: Callable[[], None]) -> None:
+    """Do this at each SIGHUP, in the reactor's own time."""
+
+    def hung_up(number: int, frame: object) -> None:
+        for task in tasks:
+            reactor.callFromThread(task)
+
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 def until_stopped(reactor: Any) -> Deferred[None]:

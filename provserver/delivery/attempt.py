@@ -28,7 +28,7 @@ from provserver.imps.endpoints import Endpoint
 from provserver.storage.contract import Delivery, DeliveryState, MarkFate
 from provserver.vault.secret import Secret
 
-_log = Logger()
+_log = Logger(__name__)
 
 
 class Facts(Protocol):

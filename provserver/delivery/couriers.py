@@ -30,7 +30,7 @@ from provserver.storage.contract import ChangeId, Delivery, DeliveryId, Delivery
 
 __all__ = ["Couriers", "CourierSettings", "Facts", "FirstAttempts", "OpenSeal"]
 
-_log = Logger()
+_log = Logger(__name__)
 
 LONGEST_SLEEP: Final = 60.0
 """Seconds. The wall clock may jump, and another node may have left something: looked at least this often."""
@@ -54,8 +54,6 @@ class CourierSettings:
 
 class Couriers(Service):
     """All endpoints' couriers. `clock` turns timers, `wall` gives the times that are stored."""
-
-    name = "couriers"
 
     def __init__(
         self,

@@ -24,9 +24,9 @@ from provserver.delivery.parcels import Parcel
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import DeliveryState, JournalEvent, MarkFate, Settlement, Store
 
-_log = Logger()
+_log = Logger(__name__)
 
-SETTLE_AGAIN: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+SETTLE_AGAIN: Final[tuple[float, ...]] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds until an outcome that the store could not take is offered again; the last one repeats."""
 
 

@@ -45,7 +45,7 @@ class Shape:
         missing = self.must.difference([key.partition(";")[0] for key in keys])
         if missing:
             key = min(missing)
-            classes = (schema.object_class(value.decode()) for value in self.values)
+            classes = [schema.object_class(value.decode()) for value in self.values]
             # The most general class that says so: its name is the reason.
             name = min((one for one in classes if key in one.must), key=lambda one: len(one.chain)).name
             raise Refusal(

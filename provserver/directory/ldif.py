@@ -91,7 +91,7 @@ def read_ldif(
     yet: a value by URL (`:<`) is refused either way, since this room does no I/O.
     """
     found = chunks(lines, longest_line, largest_record)
-    return _records((fields_of(first, chunk, longest_line) for first, chunk in found), at_the_top=True)
+    return _records(_read(found, longest_line), at_the_top=True)
 
 
 def read_block(block: Block) -> Iterator[LdifRecord]:
@@ -100,6 +100,11 @@ def read_block(block: Block) -> Iterator[LdifRecord]:
 
 
 # ---------------------------------------------------------------- records
+
+
+def _read(found: Iterable[tuple[int, list[bytes]]], longest_line: int) -> Iterator[Fields]:
+    for first, chunk in found:
+        yield fields_of(first, chunk, longest_line)
 
 
 def _records(found: Iterable[Fields], *, at_the_top: bool) -> Iterator[LdifRecord]:

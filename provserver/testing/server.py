@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.ssl import CertificateOptions
 
 from provserver.cli.certificates import TlsFiles, make_certificates
 from provserver.cli.init import load_base
@@ -32,9 +31,10 @@ from provserver.directory.names import DN
 from provserver.foundation import Foundation, lay_foundation, load_schema, memory_store, open_store
 from provserver.imps.parameters import Parameter
 from provserver.ldap.client import LdapClient, Trust
+from provserver.ldap.tls import PemFiles, ServerTls
 from provserver.operations.edits import Edits
 from provserver.passwords.credentials import HASH
-from provserver.service import ProvisioningServer, tls_options
+from provserver.service import ProvisioningServer
 from provserver.settings import Settings
 from provserver.storage.contract import JournalEvent, Store
 from provserver.testing.clock import TurnedClock
@@ -51,10 +51,13 @@ _QUICK: Final = (
     "server.ldaps_port=0",
     "logging.etatrans=false",
     "limits.idle_time=0",
+    "limits.handshake_time=0",
     "limits.time_to_first_bind=0",
+    "binds.delay_after=0",
+    "binds.address_delay_after=0",
 )
-"""Settings of a test server: cheap hashes, free ports, no files, and connections that stay however far the
-clock is turned."""
+"""Settings of a test server: cheap hashes, free ports, no files, connections that stay however far the clock
+is turned, and binds that do not wait for it to be."""
 _LAST_TURNS: Final = 600
 """Seconds that a server which is being stopped is given, one by one, by the test's clock."""
 _PATIENCE: Final = 50
@@ -62,13 +65,12 @@ _PATIENCE: Final = 50
 
 
 @cache
-def _certificates() -> tuple[Path, CertificateOptions]:
-    """One authority (its file) and one certificate for all servers of a process; gone when it ends."""
+def _certificates() -> TlsFiles:
+    """One authority and one certificate for all servers of a process; gone when it ends."""
     folder = tempfile.TemporaryDirectory(prefix="provserver-tls-")
     _KEPT.append(folder)
     make_certificates(Path(folder.name), owner="provserver tests", host="localhost", clock=time.time)
-    tls = TlsFiles(Path(folder.name))
-    return tls.ca, tls_options(tls.server, tls.server_key)
+    return TlsFiles(Path(folder.name))
 
 
 _KEPT: Final[list[tempfile.TemporaryDirectory[str]]] = []
@@ -128,10 +130,13 @@ class RunningServer:
             if new:
                 foundation = lay_foundation(chosen, keys, schema, store, wall=clock.wall)
                 await _fill(foundation, [*(ldif if ldif is not None else [demo_ldif()]), *more])
-        authority, tls = _certificates()
+        certificates = _certificates()
+        authority = chosen.server.tls_client_authority
+        pem = PemFiles(certificates.server, certificates.server_key, Path(authority) if authority else None)
+        tls = ServerTls(pem, clock)
         service = ProvisioningServer(chosen, keys, schema, reactor, logs=logs, clock=clock, wall=clock.wall)
         await service.start(store=store, tls=tls)
-        return cls(service, clock, reactor, authority)
+        return cls(service, clock, reactor, certificates.ca)
 
     async def stop(self) -> None:
         """Stop it whole; its clock is turned for as long as something waits for time to pass. Harmless when

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from provserver.ldap.ber import long_length
 from provserver.ldap.codec import decode_message, encode_message
+from provserver.ldap.controls import ControlValue
 from provserver.ldap.filters import Filter, Scope, parse_filter
 from provserver.ldap.messages import (
     AbandonRequest,
@@ -42,6 +43,8 @@ from provserver.ldap.messages import (
 from provserver.ldap.results import Result, ResultCode
 from provserver.vault.secret import Secret
 
+C = TypeVar("C", bound=ControlValue)
+
 
 class Hung(Exception):
     """The server closed the line before it answered."""
@@ -53,6 +56,12 @@ class Told:
 
     result: Result = field(default_factory=Result)
     entries: list[SearchResultEntry] = field(default_factory=list)
+    references: list[tuple[str, ...]] = field(default_factory=list)
+    """The URIs of each search result reference."""
+    controls: tuple[Control, ...] = ()
+    """Of the final answer."""
+    value: bytes | None = field(default=None, repr=False)
+    """Of an extended response."""
 
     @property
     def code(self) -> ResultCode:
@@ -67,6 +76,10 @@ class Told:
     def names(self) -> list[str]:
         """The DNs of the entries, as the server spells them."""
         return [entry.dn for entry in self.entries]
+
+    def control(self, kind: type[C]) -> C | None:
+        """What a control of the final answer says; None: it has none of this kind. ControlError."""
+        return next((kind.decode(one.value) for one in self.controls if one.oid == kind.oid), None)
 
     def values(self, description: str) -> list[str]:
         """The values of an attribute of the first entry; none if it is not there."""
@@ -221,8 +234,12 @@ class WireClient(Protocol):
         told = self._told[message.id]
         if isinstance(operation, SearchResultEntry):
             told.entries.append(operation)
-        elif not isinstance(operation, SearchResultReference | IntermediateResponse):
+        elif isinstance(operation, SearchResultReference):
+            told.references.append(operation.uris)
+        elif not isinstance(operation, IntermediateResponse):
             told.result = operation.result  # type: ignore[union-attr]  # every other response has one
+            told.controls = message.controls
+            told.value = operation.value if isinstance(operation, ExtendedResponse) else None
             self._done.add(message.id)
             waiting = self._waiting.get(message.id)
             if waiting is None:

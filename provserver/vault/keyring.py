@@ -142,7 +142,8 @@ class KeyRing:
 
     def macs(self, purpose: Purpose) -> Iterator[Mac]:
         """The HMACs under every id, the current first: for values that carry no key id (echo marks)."""
-        return (self.mac(purpose, key_id) for key_id in self.ids)
+        for key_id in self.ids:
+            yield self.mac(purpose, key_id)
 
     def write(self, path: Path) -> None:
         """Replace the file in one step, mode 0600, on disk when this returns. Raises OSError."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pty
+import re
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plugins.served_instance import ServedInstance, command
+from plugins.served_instance import COMMAND, ServedInstance, command
 
 USERS = "eTGlobalUserContainerName=Global Users,eTNamespaceName=CommonObjects,dc=im"
 
@@ -140,3 +144,74 @@ def test_a_store_that_is_served_says_who_has_it(
         assert refused.returncode == 1
         assert f"store.db is in use by process {served.process.pid} on " in refused.stderr
         assert "stop that one first, or change a running server over LDAP" in refused.stderr
+
+
+def test_a_rename_in_a_file_takes_along_what_is_below(demo_instance: Path) -> None:
+    endpoint = "eTETCDirectoryName=hpdev01,eTNamespaceName=UNIX - etc,dc=im"
+    renamed = "changetype: modrdn\nnewrdn: eTETCDirectoryName=hpdev02\ndeleteoldrdn: 1\n\n"
+    moved = f"dn: eTGlobalUserName=newcomer,{USERS},dc=eta\nchangetype: moddn\n"
+    moved += f"newrdn: eTGlobalUserName=settler\ndeleteoldrdn: 1\nnewsuperior: {USERS}\n"
+    done = command("load", demo_instance, "-", stdin=f"dn: {endpoint}\n{renamed}" + GOOD + moved)
+    assert (done.returncode, done.stdout) == (0, "3 records loaded\n"), done.stderr
+    after = dumped(demo_instance).replace("\n ", "")
+    assert f"dn: {endpoint.replace('hpdev01', 'hpdev02')}\n" in after
+    assert f"dn: {endpoint}\n" not in after
+    assert re.search(r"^dn: eTETCAccountName=.*,eTETCDirectoryName=hpdev02,", after, re.MULTILINE)
+    assert f"dn: eTGlobalUserName=settler,{USERS}\n" in after
+    assert "newcomer" not in after
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("newrdn: a=b,c=d\ndeleteoldrdn: 1\n", "expected a name of one level"),
+        ("newrdn: no name\ndeleteoldrdn: 1\n", "not a relative distinguished name"),
+        ("newrdn: eTFullName=x\ndeleteoldrdn: 1\n", "expected a name by eTGlobalUserName"),
+        ("newrdn: eTGlobalUserName=x\ndeleteoldrdn: 1\nnewsuperior: dc=other\n", "no such suffix"),
+    ],
+)
+def test_a_rename_that_cannot_be_is_told(demo_instance: Path, change: str, reason: str) -> None:
+    named = f"dn: eTGlobalUserName=newcomer,{USERS}\nchangetype: modrdn\n"
+    refused = command("load", demo_instance, "-", stdin=GOOD + named + change)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("provserver: <stdin>:5: ")
+    assert reason in refused.stderr
+
+
+def test_files_and_standard_input_are_read_in_their_order_by_as_many_workers_as_one_likes(
+    demo_instance: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.ldif").write_text(user("a"))
+    (tmp_path / "b.ldif").write_text(user("b") + user("c"))
+    changed = f"dn: eTGlobalUserName=a,{USERS}\nchangetype: modify\nreplace: eTFullName\neTFullName: A\n"
+    done = command(
+        "load", demo_instance, tmp_path / "a.ldif", "-", tmp_path / "b.ldif", "--workers", "2", stdin=changed
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4 records loaded\n", "")
+    assert "\neTFullName: A\n" in dumped(demo_instance)
+
+
+@pytest.mark.parametrize("number", ["-1", "many", "65"])
+def test_a_number_of_workers_that_is_none_is_told(tmp_path: Path, number: str) -> None:
+    refused = command("load", tmp_path, "-", "--workers", number)
+    assert refused.returncode == 2
+    assert f"--workers: expected a number from 0 to 64, not {number}" in refused.stderr
+
+
+def test_a_terminal_is_shown_how_far_it_is_and_a_pipe_is_not(demo_instance: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.ldif").write_text(GOOD)
+    ours, theirs = pty.openpty()
+    words = [*COMMAND, "load", str(demo_instance), str(tmp_path / "good.ldif")]
+    with (
+        open(ours, "rb", buffering=0) as screen,
+        subprocess.Popen(words, stderr=theirs, stdout=subprocess.DEVNULL) as load,
+    ):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+            while part := screen.read(4096):
+                shown += part
+    assert load.returncode == 0
+    assert b"good.ldif" in shown
+    assert b"100 %" in shown
+    assert command("load", demo_instance, "-", "--dry-run", stdin=user("other")).stderr == ""

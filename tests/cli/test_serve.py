@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plugins.served_instance import NotServed, ServedInstance, command
+from plugins.served_instance import NotServed, ServedInstance, command, until
+
+from provserver.testing.certificates import make_certificates
 
 Serve = Callable[..., ServedInstance]
 
@@ -124,3 +128,28 @@ def test_a_site_schema_that_cannot_be_read_is_told_by_file_and_line(demo_instanc
     refused = command("serve", demo_instance, "--set", "schema.files=site.schema")
     assert refused.returncode == 1
     assert re.match(r"provserver: the schema cannot be read: .*site\.schema.*2", refused.stderr)
+
+
+def test_sighup_renews_the_certificate_and_goes_on_in_new_logs(
+    demo_instance: Path, serve: Serve, tmp_path: Path
+) -> None:
+    served = serve(demo_instance, "--set", "logging.access=true")
+    logs = demo_instance / "logs"
+    kept = sorted(log.name for log in logs.iterdir())
+    assert [name.partition("2")[0] for name in kept] == ["access.log", "etatrans", "provserver.log"]
+    for name in kept:
+        (logs / name).rename(logs / f"{name}.1")
+    renewed = make_certificates(tmp_path)
+    shutil.copy(renewed.certificate, demo_instance / "tls" / "server.pem")
+    shutil.copy(renewed.key, demo_instance / "tls" / "server.key")
+    served.process.send_signal(signal.SIGHUP)
+    assert until(lambda: all((logs / name).exists() for name in kept))
+
+    host, _, port = served.url("ldaps").removeprefix("ldaps://").partition(":")
+    trusting = ssl.create_default_context(cafile=str(renewed.authority))
+    with socket.create_connection((host, int(port)), 30) as line:
+        trusting.wrap_socket(line, server_hostname="localhost").close()
+    assert until(lambda: '"event":"closed"' in (logs / "access.log").read_text())
+    assert "was renewed" in (logs / "provserver.log").read_text()
+    assert served.stop() == 0
+    assert served.said == ""

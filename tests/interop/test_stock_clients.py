@@ -210,6 +210,15 @@ def test_the_clear_text_port_serves_loopback(harbour: Harbour) -> None:
     assert clear.returncode == 0
 
 
+def test_start_tls_raises_the_clear_text_port(harbour: Harbour) -> None:
+    who = ("-ZZ", "-s", "base", "-b", user_dn("aokafor"), "eTTitle")
+    found = harbour.served.client("ldapsearch", *who, url=harbour.served.url("ldap"))
+    assert found.returncode == 0, found.stderr
+    assert "eTTitle: " in found.stdout
+    asked = harbour.served.client("ldapwhoami", "-ZZ", url=harbour.served.url("ldap"))
+    assert asked.stdout.strip() == f"dn:{user_dn('etaadmin')}"
+
+
 def test_a_client_that_does_not_know_our_authority_does_not_connect(harbour: Harbour) -> None:
     served = harbour.served
     stranger = harbour.slapd.tool(

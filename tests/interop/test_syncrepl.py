@@ -23,7 +23,7 @@ from plugins.served_instance import (
     user_dn,
 )
 
-from provserver.directory.names import DN
+from provserver.directory.names import DN, InvalidName
 from provserver.testing.slapd import SlapdProgram, SlapdServer, require_slapd
 
 pytestmark = pytest.mark.slapd
@@ -43,8 +43,8 @@ THEIR_OWN = {
     *("contextcsn", "entrycsn", "entrydn", "entryuuid", "subschemasubentry", "hassubordinates"),
     *("numsubordinates", "creatorsname", "modifiersname", "provpasswordchangeid"),
 }
-"""What a server says of its own entries, and what is not replicated when it is no value of its type: an author
-that is a command, the exchange that never set a password."""
+"""What a server says of its own entries, and what is not replicated when it is no value of its type: an
+author that is a command, the exchange that never set a password."""
 
 
 def known_schema(program: SlapdProgram, folder: Path) -> Path:
@@ -83,6 +83,7 @@ class Replica(SlapdServer):
         mode: str,
         *,
         suffix: str = SUFFIX,
+        base: str = "",
         more: str = "",
         who: str = "etaadmin",
         password: str = ADMINISTRATOR_PASSWORD,
@@ -90,9 +91,9 @@ class Replica(SlapdServer):
     ) -> None:
         self.mode = mode
         syncrepl = (
-            f'syncrepl rid=001 provider={provider} type={mode} interval=00:00:00:01 retry="1 +" timeout=5'
-            f' searchbase="{suffix}" bindmethod=simple binddn="{user_dn(who)}" credentials="{password}"'
-            f" {more}"
+            f'syncrepl rid=001 provider={provider} type={mode} interval=00:00:00:01 retry="1 +"'
+            f' searchbase="{base or suffix}" bindmethod=simple binddn="{user_dn(who)}"'
+            f' credentials="{password}" {more}'
         )
         super().__init__(
             suffix=suffix,
@@ -129,9 +130,20 @@ def parsed(found: Ran) -> Entries:
         [dn] = held.pop("dn", [""])
         text = base64.b64decode(dn[1:]).decode() if dn.startswith(":") else dn
         if text:
-            shown = {name: sorted(values) for name, values in held.items() if name not in THEIR_OWN}
-            entries[DN.parse(text.strip()).key] = shown
+            entries[DN.parse(text.strip()).key] = {
+                name: sorted(map(comparable, values))
+                for name, values in held.items()
+                if name not in THEIR_OWN
+            }
     return entries
+
+
+def comparable(value: str) -> str:
+    """slapd escapes a comma in a name as a number."""
+    try:
+        return DN.parse(value.strip()).key
+    except InvalidName:
+        return value
 
 
 def ours(served: ServedInstance, base: str = SUFFIX, filter: str = "(objectClass=*)", **who: str) -> Entries:
@@ -213,6 +225,7 @@ def test_a_replica_follows_whatever_happens(
     demand_in_step(replica, served)
 
     rename(served, new, name_of("newer"))
+    rename(served, ADA, name_of("AOkafor"))
     rename(served, STAFF, "eTADSOrgUnitName=Crew", CONTAINER)
     demand_in_step(replica, served)
 
@@ -302,6 +315,37 @@ def test_a_replica_of_some_loses_those_who_are_no_longer_among_them(
     rename(served, user_dn("new"), name_of("newer"))
     succeeded(served.set(user_dn("newer"), "eTTitle", "Captain"))
     demand_in_step(replica, served, SUFFIX, keep)
+
+
+@MODES
+def test_a_container_may_leave_a_replica_without_what_is_in_it(
+    demo_instance: Path, serve: Serve, follow: Follow, stock_clients: None, mode: str
+) -> None:
+    served = serve(demo_instance)
+    keep = "(!(eTDescription=hidden))"
+    replica = follow(served.url("ldap"), mode, more=f'filter="{keep}"')
+    demand_in_step(replica, served, SUFFIX, keep)
+    hide = f"dn: {STAFF}\nchangetype: modify\nreplace: eTDescription\neTDescription: hidden\n"
+    succeeded(served.modify(hide))
+    demand_in_step(replica, served, SUFFIX, keep)
+    succeeded(served.set(STAFF, "eTDescription", "shown"))
+    demand_in_step(replica, served, SUFFIX, keep)
+    succeeded(served.modify(hide))
+    succeeded(served.client("ldapdelete", "-r", STAFF))
+    demand_in_step(replica, served, SUFFIX, keep)
+
+
+@MODES
+def test_a_tree_that_is_moved_away_leaves_a_replica_of_a_part_and_comes_back(
+    demo_instance: Path, serve: Serve, follow: Follow, stock_clients: None, mode: str
+) -> None:
+    served = serve(demo_instance)
+    replica = follow(served.url("ldap"), mode, base=STAFF)
+    demand_in_step(replica, served, STAFF)
+    rename(served, f"eTADSOrgUnitName=Quayside,{STAFF}", "eTADSOrgUnitName=Quayside", CONTAINER)
+    demand_in_step(replica, served, STAFF)
+    rename(served, f"eTADSOrgUnitName=Quayside,{CONTAINER}", "eTADSOrgUnitName=Docks", STAFF)
+    demand_in_step(replica, served, STAFF)
 
 
 def test_a_replica_of_a_server_that_was_restored_goes_back_with_it(
