@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         print(failure, file=sys.stderr)
 
     with loading_of(instance) as (foundation, store), bar() as progress:
-        tasks = {path: progress.add_task(name_of(path), total=_size(path)) for path in paths}
+        tasks = {path: progress.add_task(Path(name_of(path)).name, total=_size(path)) for path in paths}
         load = Load(
             instance,
             foundation,
