@@ -7,7 +7,7 @@ whoever opens the store next puts everything back. Memory is bounded by SQLite's
 
 What costs most at random is put off. Postings gather in a temporary table and are inserted in their order
 (`_settle`) before anybody asks for them; and when more entries have come than there were, the index of ids
-is made anew at that time instead of being kept up. Source: measured, docs/decisions/0011.
+is made anew at that time instead of being kept up. Source: measured, docs/decisions/0016.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from provserver.storage.sqlite import SqliteStore
 
 _PAGE_CACHE_KIB: Final = 49_152
 _ENTRY_BYTES: Final = 16 * 2**20
-_MANY: Final = 50_000
-"""Entries that are worth making an index anew."""
 _PARENTS: Final = 10_000
 _PATIENCE: Final = 1_000_000
 """Steps of SQLite's machine, some tens of milliseconds, between two looks whether we are interrupted."""
@@ -103,6 +101,8 @@ class LoadingStore(SqliteStore):
         self._indexed = self._last_row()
         self._since = 0
         """How many entries the index of ids had when it was made, and how many came since."""
+        self.many = 50_000
+        """Entries that are worth making an index anew."""
         self._can_drop = bool(self._connection.execute(sql.HAS_ID_INDEX).fetchone()[0])
         self._ids_indexed = True
         for statement in sql.LOADING_TABLES:
@@ -185,7 +185,7 @@ class LoadingStore(SqliteStore):
         """Ids that we make are new, so that nobody has to look; others may be in use."""
         if given_ids:
             self._index_ids()
-        elif self._can_drop and self._ids_indexed and self._since + count > max(_MANY, self._indexed):
+        elif self._can_drop and self._ids_indexed and self._since + count > max(self.many, self._indexed):
             self._connection.execute(sql.DROP_ID_INDEX)
             self._ids_indexed = False
 

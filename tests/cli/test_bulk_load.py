@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,8 +28,8 @@ from provserver.imps.views import Views
 from provserver.ldap.results import Refusal
 from provserver.operations.casting import Caster, Run
 from provserver.operations.loading import commit_of
-from provserver.storage import loading
 from provserver.storage.bodies import decode
+from provserver.storage.loading import LoadingStore
 
 USERS = "eTGlobalUserContainerName=Global Users,eTNamespaceName=CommonObjects,dc=im"
 ENDPOINT = "eTETCDirectoryName=host,eTNamespaceName=UNIX - etc,dc=im"
@@ -103,8 +104,6 @@ def instance(empty: Path, tmp_path: Path) -> Instance:
 
 
 def _copy(directory: Path, to: Path) -> Instance:
-    import shutil
-
     shutil.copytree(directory, to)
     return Instance.load(to, ["passwords.scheme=ssha512"])
 
@@ -130,6 +129,8 @@ def in_bulk(instance: Instance, file: Path, *, keep: bool = True, **how: Any) ->
     """How many records were loaded, and what was refused."""
     failures: list[str] = []
     with loading_of(instance) as (foundation, store):
+        assert isinstance(store, LoadingStore)
+        store.many = 100  # so that an index is made anew on the way
         foundation = replace(foundation, rooms=replace(foundation.rooms, wall=lambda: NOW))
         load = Load(
             instance, foundation, store, BY, failed=lambda failure: failures.append(str(failure)), **how
@@ -194,12 +195,10 @@ def test_a_file_with_everything_in_it_loads_as_its_records_do_one_by_one(
     instance: Instance,
     tmp_path: Path,
     expected: tuple[list[str], tuple[object, ...]],
-    monkeypatch: pytest.MonkeyPatch,
     workers: int,
     block: int,
     end: str,
 ) -> None:
-    monkeypatch.setattr(loading, "_MANY", 100)  # so that the index is made anew on the way
     file = tmp_path / "all.ldif"
     file.write_bytes(TEXT.replace("\n", end).encode())
     count, failures = in_bulk(instance, file, workers=workers, block=block)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 from plugins.served_instance import COMMAND, command
@@ -77,6 +79,16 @@ def test_what_was_dumped_and_deleted_is_loaded_again_with_its_eTIDs(demo_instanc
     assert command("dump", demo_instance, "--base", UNIX).stdout == before
     after = command("dump", demo_instance, "--base", inclusions).stdout
     assert sorted(after.split("\n\n")) == sorted(joined.split("\n\n"))
+
+
+def test_an_entry_that_is_damaged_is_told_by_its_name(demo_instance: Path) -> None:
+    with closing(sqlite3.connect(demo_instance / "store.db", isolation_level=None)) as store:
+        store.execute("UPDATE entry SET body = x'010000000041' WHERE dn = ?", (UNIX,))
+    refused = command("dump", demo_instance)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"provserver: the entry '{UNIX}' of the store is damaged: ")
+    assert refused.stderr.endswith("; what was written is not complete\n")
+    assert f"dn: {UNIX}\n" not in refused.stdout
 
 
 def test_a_reader_that_goes_away_is_no_fault(demo_instance: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provserver.directory.entries import Attribute
-from provserver.storage.bodies import DamagedBody, decode, encode
+from provserver.storage.bodies import DamagedBody, Form, decode, encode
 
 _words = st.text(
     st.characters(codec="ascii", min_codepoint=0x20, exclude_characters=";"), min_size=1, max_size=12
@@ -49,3 +49,25 @@ def test_any_octets_are_a_body_or_damage(octets: bytes) -> None:
 def test_a_name_that_would_break_the_form_is_not_written(key: str) -> None:
     with pytest.raises(ValueError, match="no attribute name"):
         encode({key: Attribute(key, (b"x",))})
+
+
+@given(_attributes, st.data())
+def test_a_form_that_is_filled_is_the_body_of_its_attributes(
+    attributes: dict[str, Attribute], data: st.DataObject
+) -> None:
+    varying = [key for key in attributes if data.draw(st.booleans())]
+    form = Form(attributes, varying)
+    for _ in range(2):
+        values = [
+            data.draw(st.lists(_octets | st.just(b"%b %% %s"), min_size=1, max_size=3)) for _ in varying
+        ]
+        filled = dict(attributes)
+        for key, held in zip(varying, values, strict=True):
+            filled[key] = Attribute(attributes[key].description, tuple(held))
+        assert form.fill(values) == encode(filled)
+
+
+def test_a_form_takes_its_varying_attributes_in_their_order() -> None:
+    attributes = {"a": Attribute("a", (b"1",)), "b": Attribute("b", (b"2",))}
+    with pytest.raises(ValueError, match="in the order"):
+        Form(attributes, ["b", "a"])

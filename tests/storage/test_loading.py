@@ -14,7 +14,7 @@ from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
 from provserver.ldap.filters import Equality, Present, Scope
 from provserver.ldap.results import Refusal
-from provserver.storage import bodies, loading
+from provserver.storage import bodies
 from provserver.storage.arrivals import Arrivals, LoadedStore
 from provserver.storage.contract import Commit, Put, Remove, SearchLimits, StoreLocked
 from provserver.storage.database import StoreUnusable
@@ -196,11 +196,9 @@ def test_ordinary_commits_stand_between(opened: Open, path: Path) -> None:
     assert names_at(path)[2:] == [f"cn={n},cn=here,dc=im" for n in ("0", "1", "2", "3", "last")]
 
 
-def test_the_index_of_ids_is_made_anew_when_more_came_than_there_were(
-    opened: Open, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loading, "_MANY", 3)
+def test_the_index_of_ids_is_made_anew_when_more_came_than_there_were(opened: Open, path: Path) -> None:
     store = opened()
+    store.many = 3
     made = "SELECT count(*) FROM sqlite_master WHERE name = 'entry_id'"
     connection = store._connection
     seen = []
