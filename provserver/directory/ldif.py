@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -26,6 +25,7 @@ from provserver.directory.ldiflines import (
     chunks,
     fields_of,
 )
+from provserver.records import field, record
 
 __all__ = [
     "LARGEST_RECORD",
@@ -61,7 +61,7 @@ Changes = tuple[tuple[int, str, list[bytes]], ...]
 Kind = Literal["add", "modify", "delete", "modrdn"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LdifRecord:
     """One record: an entry to add, or a change. `line` is its `dn:`, from 1; the name is not parsed here."""
 

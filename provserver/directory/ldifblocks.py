@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from provserver.directory.ldiflines import (
@@ -21,6 +20,7 @@ from provserver.directory.ldiflines import (
     fields_of,
     physical_lines,
 )
+from provserver.records import field, record
 
 _BLANK_LINES: Final = (b"\n\n", b"\n\r\n")
 """Line end and blank line: what a record ends with."""
@@ -31,7 +31,7 @@ _MOST_PLAIN: Final = min(LONGEST_LINE, LARGEST_RECORD // (1 + LINE_COST))
 """Octets of a block in which no line and no record can be too long."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Some whole records as they stand in a file. `first` is the number of the first line, from 1."""
 
