@@ -26,16 +26,19 @@ from provserver.connectors.emulated import EmulatedEndpoints
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.couriers import Couriers, CourierSettings
 from provserver.delivery.plan import account_for_connector
+from provserver.delivery.transactions import AttemptLog
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
 from provserver.foundation import Foundation, generalized_time, lay_foundation
 from provserver.imps.endpoints import Endpoint, leaf_value
+from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.imps.profiles import Identities
 from provserver.imps.views import Views
 from provserver.journal.access import AccessLog
 from provserver.journal.etatrans import Etatrans
 from provserver.journal.files import ACCESS_NAME, LogFile, etatrans_name
+from provserver.journal.requests import Requests
 from provserver.ldap.counters import Counters
 from provserver.ldap.doors import DoorLimits, Doors, PlainDoor, TlsDoor, most_connections
 from provserver.ldap.limits import Limits
@@ -184,6 +187,9 @@ class ProvisioningServer(MultiService):
         self.foundation = foundation = lay_foundation(
             settings, self._keys, self._schema, store, wall=self._wall, pool=self._pool, reactor=self._reactor
         )
+        self._etatrans = Etatrans(self._etatrans_sink(), self._wall, os.getpid())
+        self._etatrans.level = await foundation.parameters.get(TRANSACTION_LOG_LEVEL)
+        self._requests = Requests(self._etatrans)
         kinds = ConnectorKinds({"emulated": cast(ConnectorKind, self.emulated.kind())})
         facts = EndpointFacts(foundation, kinds, self._clock)
         delivery = settings.delivery
@@ -199,6 +205,7 @@ class ProvisioningServer(MultiService):
                 lease=delivery.lease,
                 grace=settings.server.shutdown_time,
             ),
+            AttemptLog(facts, self._requests),
         )
         self.couriers.setServiceParent(self)  # type: ignore[no-untyped-call]
         handler = Chain(self._house(foundation, facts))
@@ -283,7 +290,8 @@ class ProvisioningServer(MultiService):
             password_check=self._password_check(),
             bind_guard=self._bind_guard,
             subschema=Subschema(self._schema, foundation.views),
-            etatrans=Etatrans(self._etatrans_sink(), self._wall, os.getpid()),
+            etatrans=self._etatrans,
+            requests=self._requests,
             access=self._access_log(),
             counters=self._counters,
             offences=self._offences,
@@ -366,6 +374,7 @@ class ProvisioningServer(MultiService):
             wall=self._wall,
             settings=settings,
             include=self._inclusion,
+            requests=self._requests,
         )
         exchange = Exchange(
             store=store,

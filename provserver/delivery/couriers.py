@@ -20,11 +20,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from provserver.delivery.attempt import Attempts, Facts, OpenSeal
+from provserver.delivery.attempt import Attempts, Ending, Facts, OpenSeal
 from provserver.delivery.driving import drive
 from provserver.delivery.events import Outcome, sentence
 from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
-from provserver.delivery.pool import Pool, PoolSettings
+from provserver.delivery.pool import Pool, PoolSettings, Told
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, JournalEvent, Store
 
@@ -52,6 +52,10 @@ class CourierSettings:
     """What is on its way when the server stops has this long to end."""
 
 
+def _nobody(parcel: Parcel, ending: Ending) -> None:
+    pass
+
+
 class Couriers(Service):
     """All endpoints' couriers. `clock` turns timers, `wall` gives the times that are stored."""
 
@@ -63,11 +67,13 @@ class Couriers(Service):
         clock: IReactorTime,
         wall: Callable[[], float],
         settings: CourierSettings | None = None,
+        told: Told = _nobody,
     ) -> None:
         self._store = store
         self._clock = clock
         self._wall = wall
         self._settings = settings or CourierSettings()
+        self._told = told
         self._attempts = Attempts(facts, open_seal, wall)
         self._pools: dict[EntryId, Pool] = {}
         self._newest: dict[EntryId, Newest] = {}
@@ -189,6 +195,7 @@ class Couriers(Service):
             PoolSettings(self._settings.concurrency, self._settings.idle),
             self._released,
             self._wake_at,
+            self._told,
         )
         return pool
 

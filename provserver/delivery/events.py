@@ -26,6 +26,7 @@ from provserver.connectors.contract import (
     PasswordPolicyViolation,
     ServerDown,
 )
+from provserver.ldap.results import ResultCode
 
 
 class Severity(Enum):
@@ -69,51 +70,85 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an outcome means: `text` is a sentence, `line_is_good` whether the connection may be used
-    again."""
+    """What an outcome means: `text` is a sentence, `line_is_good` whether the connection may be used again,
+    `code` what the transaction log calls it, in LDAP's terms (ours: IMPS has its connector server's code)."""
 
     severity: Severity
     text: str
     line_is_good: bool = True
+    code: ResultCode = ResultCode.OTHER
 
 
 _INFO, _WARNING, _ERROR = Severity.INFORMATION, Severity.WARNING, Severity.ERROR
 
 MEANINGS: Final[Mapping[Outcome, Meaning]] = {
-    Outcome.UPDATED: Meaning(_INFO, "The password was set."),
+    Outcome.UPDATED: Meaning(_INFO, "The password was set.", code=ResultCode.SUCCESS),
     Outcome.UNVERIFIED: Meaning(
         _WARNING,
         "The password was sent twice, and refused the second time because it is there: updated, unverified.",
+        code=ResultCode.SUCCESS,
     ),
     Outcome.OUT_OF_DATE: Meaning(
-        _INFO, "The password was not sent because a newer one has been accepted since."
+        _INFO,
+        "The password was not sent because a newer one has been accepted since.",
+        code=ResultCode.CANCELED,
     ),
-    Outcome.NOT_ENABLED: Meaning(_ERROR, "Propagation is disabled on the endpoint."),
-    Outcome.NOT_CONFIGURED: Meaning(_ERROR, "The endpoint has no usable connector."),
-    Outcome.OBJECT_MISSING: Meaning(_WARNING, "The account could not be found."),
-    Outcome.POLICY_VIOLATION: Meaning(_ERROR, "The endpoint's password policy refuses the password."),
-    Outcome.NOT_SUPPORTED: Meaning(_ERROR, "The endpoint cannot set passwords."),
-    Outcome.ACCESS_DENIED: Meaning(_ERROR, "The server has no right to set this password."),
+    Outcome.NOT_ENABLED: Meaning(
+        _ERROR, "Propagation is disabled on the endpoint.", code=ResultCode.UNWILLING_TO_PERFORM
+    ),
+    Outcome.NOT_CONFIGURED: Meaning(
+        _ERROR, "The endpoint has no usable connector.", code=ResultCode.UNAVAILABLE
+    ),
+    Outcome.OBJECT_MISSING: Meaning(
+        _WARNING, "The account could not be found.", code=ResultCode.NO_SUCH_OBJECT
+    ),
+    Outcome.POLICY_VIOLATION: Meaning(
+        _ERROR, "The endpoint's password policy refuses the password.", code=ResultCode.CONSTRAINT_VIOLATION
+    ),
+    Outcome.NOT_SUPPORTED: Meaning(
+        _ERROR, "The endpoint cannot set passwords.", code=ResultCode.UNWILLING_TO_PERFORM
+    ),
+    Outcome.ACCESS_DENIED: Meaning(
+        _ERROR, "The server has no right to set this password.", code=ResultCode.INSUFFICIENT_ACCESS_RIGHTS
+    ),
     Outcome.BAD_CREDENTIALS: Meaning(
-        _ERROR, "The endpoint refuses the server's credentials.", line_is_good=False
+        _ERROR,
+        "The endpoint refuses the server's credentials.",
+        line_is_good=False,
+        code=ResultCode.INVALID_CREDENTIALS,
     ),
     Outcome.LINE_LOST: Meaning(
-        _WARNING, "The line was lost before the password was sent.", line_is_good=False
+        _WARNING,
+        "The line was lost before the password was sent.",
+        line_is_good=False,
+        code=ResultCode.UNAVAILABLE,
     ),
     Outcome.OUTCOME_UNKNOWN: Meaning(
         _WARNING, "The line was lost, and the password may have been set.", line_is_good=False
     ),
-    Outcome.SERVER_DOWN: Meaning(_WARNING, "The endpoint cannot be reached.", line_is_good=False),
-    Outcome.BUSY: Meaning(_WARNING, "The endpoint is busy."),
-    Outcome.OLD_PASSWORD_INCORRECT: Meaning(_ERROR, "The old password is not the account's."),
-    Outcome.ILL_FORMED: Meaning(_ERROR, "The endpoint cannot take this password."),
-    Outcome.CONNECTOR_ERROR: Meaning(_ERROR, "The endpoint refuses, and repeating will not help."),
+    Outcome.SERVER_DOWN: Meaning(
+        _WARNING, "The endpoint cannot be reached.", line_is_good=False, code=ResultCode.UNAVAILABLE
+    ),
+    Outcome.BUSY: Meaning(_WARNING, "The endpoint is busy.", code=ResultCode.BUSY),
+    Outcome.OLD_PASSWORD_INCORRECT: Meaning(
+        _ERROR, "The old password is not the account's.", code=ResultCode.CONSTRAINT_VIOLATION
+    ),
+    Outcome.ILL_FORMED: Meaning(
+        _ERROR, "The endpoint cannot take this password.", code=ResultCode.CONSTRAINT_VIOLATION
+    ),
+    Outcome.CONNECTOR_ERROR: Meaning(
+        _ERROR, "The endpoint refuses, and repeating will not help.", code=ResultCode.UNWILLING_TO_PERFORM
+    ),
     Outcome.NOT_SECURE: Meaning(
-        _ERROR, "The endpoint requires a secure connection and the connector has none: nothing was sent."
+        _ERROR,
+        "The endpoint requires a secure connection and the connector has none: nothing was sent.",
+        code=ResultCode.CONFIDENTIALITY_REQUIRED,
     ),
     Outcome.SEAL_BROKEN: Meaning(_ERROR, "The sealed password cannot be opened: nothing was sent."),
     Outcome.CONNECTOR_BROKEN: Meaning(_ERROR, "The connector has a fault.", line_is_good=False),
-    Outcome.RELEASED: Meaning(_INFO, "The server stopped before the password was sent."),
+    Outcome.RELEASED: Meaning(
+        _INFO, "The server stopped before the password was sent.", code=ResultCode.CANCELED
+    ),
 }
 
 _BY_FAILURE: Final[Mapping[type[ConnectorFailure], Outcome]] = {

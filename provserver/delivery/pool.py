@@ -39,6 +39,10 @@ class PoolSettings:
     """Seconds after which a line that nobody used is closed."""
 
 
+Told = Callable[[Parcel, Ending], None]
+"""Is told how each attempt ended."""
+
+
 class Pool:
     """One endpoint's couriers. `released` is called when a parcel is settled; `retrying` with the time of a
     retry."""
@@ -53,6 +57,7 @@ class Pool:
         settings: PoolSettings,
         released: Callable[[Pool, Parcel], None],
         retrying: Callable[[float], None],
+        told: Told,
     ) -> None:
         self.endpoint = endpoint
         self.claiming = False
@@ -67,6 +72,7 @@ class Pool:
         self._settings = settings
         self._released = released
         self._retrying = retrying
+        self._told = told
         self._queue: deque[Parcel] = deque()
         self._accounts: dict[EntryId, deque[Parcel] | None] = {}
         """Accounts with a parcel that is not settled, and those that wait behind it."""
@@ -170,6 +176,7 @@ class Pool:
         settlement = Settlement(
             delivery.id, delivery.account, delivery.change, state, mark, now, int(outcome), text, due
         )
+        self._told(parcel, ending)
         first = parcel.first
         if first is not None:
             parcel.first = None

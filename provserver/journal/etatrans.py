@@ -8,15 +8,25 @@ Secrets never reach this module: callers pass `MASK` in their place.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
+
+FAILURES: Final = 1
+WRITES: Final = 3
+REQUESTS: Final = 5
+EVERYTHING: Final = 7
+"""What is written from which Transaction Log/Level on: external requests that failed, those that write, what
+the server asked of others because of them (its store, the connectors), and external requests that only read.
+7 is IMPS's level for support (KB 130383); the steps below it are ours."""
 
 MASK: Final = "********"
 _WIDTH: Final = 81
 """Columns of text before a line is wrapped: all seen samples are, there."""
 _INDENT: Final = "    "
 """Of a parameter, and of the rest of one that was wrapped."""
+_LEAF: Final = re.compile(r"(?:[^,\\]|\\.)*", re.DOTALL)
 
 
 class Sink(Protocol):
@@ -30,6 +40,8 @@ class Etatrans:
 
     def __init__(self, sink: Sink | None, wall: Callable[[], float], thread: int = 0) -> None:
         self.enabled = sink is not None
+        self.level = WRITES
+        """What the config parameter said when it was last read: at every external request."""
         self._sink = sink
         self._wall = wall
         self._tid = f"TID={thread:06x}"
@@ -37,12 +49,17 @@ class Etatrans:
         self._second = -1
         self._stamp = ""
 
-    def begin(self, letter: str, operation: str, parent: str | None = None) -> Transaction:
-        """A transaction of its own id: `E` external request, `S` connector request, `D` a commit (ours)."""
+    def reserve(self, letter: str) -> str:
+        """The id of a transaction that will be written later: `E` external request, `C` what follows from it,
+        `S` connector request (all as seen), `D` a commit (ours)."""
         self._next += 1
-        return Transaction(self, f"{letter}{self._next % 10_000:03d}", operation, parent)
+        return f"{letter}{self._next % 10_000:03d}"
 
-    def head(self, operation: str, own: str, parent: str | None) -> str:
+    def begin(self, letter: str, operation: str, parent: str = "", own: str = "") -> Transaction:
+        """A transaction; `own` is an id that was reserved for it."""
+        return Transaction(self, own or self.reserve(letter), operation, parent)
+
+    def head(self, operation: str, own: str, parent: str) -> str:
         second = int(self._wall())
         if second != self._second:
             self._second = second
@@ -59,7 +76,7 @@ class Transaction:
 
     __slots__ = ("_head", "_lines", "_log", "id")
 
-    def __init__(self, log: Etatrans, own: str, operation: str, parent: str | None) -> None:
+    def __init__(self, log: Etatrans, own: str, operation: str, parent: str) -> None:
         self._log = log
         self.id: Final = own
         self._head = log.head(operation, own, parent)
@@ -95,6 +112,12 @@ class Transaction:
 
     def _finish(self) -> None:
         self._log.emit("".join(self._lines))
+
+
+def leaf(dn: str) -> str:
+    """The first part of a name as it was sent; a comma inside a CN is escaped (facts/imps.md 1.3)."""
+    found = _LEAF.match(dn)
+    return found[0] if found is not None else dn
 
 
 def _printable(text: str) -> str:

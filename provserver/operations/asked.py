@@ -30,9 +30,11 @@ HONOURED: Final[Mapping[str, ControlKind]] = REQUEST_CONTROLS
 class Asked:
     """The controls of one request by their type, and the controls of its answer."""
 
-    __slots__ = ("_answers", "_critical", "_values")
+    __slots__ = ("_answers", "_critical", "_values", "cause")
 
     def __init__(self) -> None:
+        self.cause = ""
+        """The request, as the transaction log names it to what follows from it; "" where it does not tell."""
         self._values: dict[type[ControlValue], ControlValue] = {}
         self._critical: set[type[ControlValue]] = set()
         self._answers: list[Control] = []
@@ -56,6 +58,12 @@ class Asked:
     @property
     def answers(self) -> Sequence[Control]:
         return self._answers
+
+    def because_of(self, cause: str) -> Asked:
+        """The same, of a request that the transaction log calls so."""
+        asked = self if self is not NOTHING_ASKED else Asked()
+        asked.cause = cause
+        return asked
 
     def __bool__(self) -> bool:
         """Whether anything was asked."""

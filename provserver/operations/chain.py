@@ -5,14 +5,13 @@ One coroutine a request, which does not suspend unless it waits for the disk or 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Final, cast
 
 from provserver.directory.access import Identity
 from provserver.directory.schema import Schema
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
-from provserver.journal.etatrans import MASK, Etatrans
+from provserver.journal.etatrans import EVERYTHING, FAILURES, MASK, WRITES, Etatrans, leaf
 from provserver.ldap.codec import encode_message, encode_result
 from provserver.ldap.controls import (
     PasswordPolicyRequest,
@@ -63,18 +62,16 @@ _ANSWERS: Final[dict[type, int]] = {
 """Which protocolOp answers which (RFC 4511 4.2-4.12); what is not here is never answered."""
 
 _LOGGED_FROM: Final[dict[type, tuple[str, int]]] = {
-    BindRequest: ("Bind", 7),
-    SearchRequest: ("Search", 7),
-    ModifyRequest: ("Modify", 3),
-    AddRequest: ("Add", 3),
-    DeleteRequest: ("Delete", 3),
-    ModifyDNRequest: ("ModifyDN", 3),
-    CompareRequest: ("Compare", 7),
-    ExtendedRequest: ("Extended", 7),
+    BindRequest: ("Bind", EVERYTHING),
+    SearchRequest: ("Search", EVERYTHING),
+    ModifyRequest: ("Modify", WRITES),
+    AddRequest: ("Add", WRITES),
+    DeleteRequest: ("Delete", WRITES),
+    ModifyDNRequest: ("ModifyDN", WRITES),
+    CompareRequest: ("Compare", EVERYTHING),
+    ExtendedRequest: ("Extended", EVERYTHING),
 }
-_PASSWORD_MODIFY: Final = "PasswdMod", 3
-_FAILURES: Final = 1
-_LEAF: Final = re.compile(r"(?:[^,\\]|\\.)*", re.DOTALL)
+_PASSWORD_MODIFY: Final = "PasswdMod", WRITES
 _NO_FAILURE: Final = frozenset({ResultCode.SUCCESS, ResultCode.COMPARE_FALSE, ResultCode.COMPARE_TRUE})
 
 
@@ -118,7 +115,7 @@ class Chain:
         answered: Result | ExtendedResponse
         policy_error: int | None = None
         try:
-            if message.controls:
+            if message.controls or self._house.requests.wanted:
                 asked = self._asked(message, line)
                 proxy = asked.get(ProxiedAuthorization)
                 if proxy is not None:
@@ -141,7 +138,7 @@ class Chain:
             error = None if policy_error is None else PolicyError(policy_error)
             asked.answer(PasswordPolicyResponse(error=error))
         result = answered.result if isinstance(answered, ExtendedResponse) else answered
-        await self._log(message, identity, result)
+        await self._log(message, identity, result, asked.cause)
         if accesses is not None:
             accesses.operation(began, message, identity, line, result)
         if isinstance(answered, ExtendedResponse):
@@ -152,10 +149,11 @@ class Chain:
         note_limit(result, operation, line, self._house.bounds, self._house.offences)
 
     def _asked(self, message: Message, line: Line) -> Asked:
-        """The controls of a request. Refusals of `read_controls`."""
+        """The controls of a request, and its name for what follows from it. Refusals of `read_controls`."""
         if isinstance(message.operation, BindRequest):
             line.identity = None  # from now on, whatever becomes of its controls (RFC 4513 4)
-        return read_controls(message.controls, cast(Request, message.operation), self._house.limits)
+        asked = read_controls(message.controls, cast(Request, message.operation), self._house.limits)
+        return asked.because_of(self._house.etatrans.reserve("E")) if self._house.requests.wanted else asked
 
     async def _perform(
         self, message: Message, identity: Identity, line: Line, asked: Asked
@@ -180,12 +178,12 @@ class Chain:
         if isinstance(operation, DeleteRequest):
             return await delete(operation, identity, house, asked)
         if isinstance(operation, ExtendedRequest):
-            return await extended(operation, message.id, identity, line, house)
+            return await extended(operation, message.id, identity, line, house, asked)
         if isinstance(operation, ModifyDNRequest):
             return await rename(operation, identity, house, asked)
         raise AssertionError(f"{type(operation).__name__} has an answer but no handler")
 
-    async def _log(self, message: Message, identity: Identity, result: Result) -> None:
+    async def _log(self, message: Message, identity: Identity, result: Result, own: str) -> None:
         log: Etatrans = self._house.etatrans
         if not log.enabled:
             return
@@ -193,27 +191,21 @@ class Chain:
         if isinstance(message.operation, ExtendedRequest) and message.operation.oid == PASSWORD_MODIFY:
             name, level = _PASSWORD_MODIFY
         failed = result.code not in _NO_FAILURE
-        asked = await self._house.parameters.get(TRANSACTION_LOG_LEVEL)
-        if asked < (_FAILURES if failed else level):
+        log.level = await self._house.parameters.get(TRANSACTION_LOG_LEVEL)
+        if log.level < (FAILURES if failed else level):
             return
         operation = message.operation
         dn = target_of(operation)
-        transaction = log.begin("E", name)
-        transaction.start(f"External {name} ({_leaf(dn)}) Requested by User {identity.name()}")
+        transaction = log.begin("E", name, own=own)
+        transaction.start(f"External {name} ({leaf(dn)}) Requested by User {identity.name()}")
         if isinstance(operation, ModifyRequest):
             schema = self._house.rooms.schema
             transaction.parameters(dn, [_shown(change, schema) for change in operation.changes])
         if failed:
-            what = f"External {name} ({_leaf(dn)})"
+            what = f"External {name} ({leaf(dn)})"
             transaction.failure(what, int(result.code), result.code.name, result.diagnostic)
         else:
             transaction.success(result.diagnostic or f"External {name}")
-
-
-def _leaf(dn: str) -> str:
-    """The first part of a name as it was sent; a comma inside a CN is escaped (facts/imps.md 1.3)."""
-    found = _LEAF.match(dn)
-    return found[0] if found is not None else dn
 
 
 def _shown(change: Change, schema: Schema) -> tuple[str, str]:

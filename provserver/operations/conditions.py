@@ -55,6 +55,11 @@ class Conditions:
         self._after: Entry | None = None
         self._seen: SearchResultEntry | None = None
 
+    @property
+    def cause(self) -> str:
+        """The request, as the transaction log names it to what follows from it."""
+        return self._asked.cause
+
     async def before(self, target: Entry | None) -> None:
         """The entry that is to be changed; None: it does not exist, which others will say. Refusal
         ASSERTION_FAILED.

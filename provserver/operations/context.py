@@ -16,6 +16,7 @@ from provserver.imps.profiles import Identities
 from provserver.imps.users import is_suspended
 from provserver.journal.access import AccessLog
 from provserver.journal.etatrans import Etatrans
+from provserver.journal.requests import Requests
 from provserver.ldap.counters import Counters
 from provserver.ldap.limits import Limits
 from provserver.ldap.messages import Request
@@ -116,6 +117,7 @@ class House:
     subschema: Subschema
     signposts: Signposts
     etatrans: Etatrans
+    requests: Requests
     access: AccessLog | None
     counters: Counters
     offences: Offences

@@ -16,6 +16,7 @@ from provserver.ldap.extended import (
 )
 from provserver.ldap.messages import START_TLS, ExtendedRequest, ExtendedResponse
 from provserver.ldap.results import Refusal, ResultCode
+from provserver.operations.asked import Asked
 from provserver.operations.cancel import cancel
 from provserver.operations.context import House, Line
 from provserver.operations.password_modify import password_modify
@@ -23,7 +24,7 @@ from provserver.operations.start_tls import start_tls
 
 
 async def extended(
-    request: ExtendedRequest, message_id: int, identity: Identity, line: Line, house: House
+    request: ExtendedRequest, message_id: int, identity: Identity, line: Line, house: House, asked: Asked
 ) -> ExtendedResponse:
     """Refusal PROTOCOL_ERROR: nobody knows it, or its value is malformed; those of the operation."""
     if request.oid == START_TLS:
@@ -35,7 +36,7 @@ async def extended(
     except KeyError:
         value = None
     if isinstance(value, PasswordModify):
-        return await password_modify(value, identity, line, house)
+        return await password_modify(value, identity, line, house, asked)
     if isinstance(value, WhoAmI):
         return encode_response(YouAre(authorization_id(identity)))
     if isinstance(value, Cancel):

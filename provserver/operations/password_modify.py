@@ -26,6 +26,7 @@ from provserver.ldap.controls import PolicyError
 from provserver.ldap.extended import PasswordModified, PasswordModify, encode_response
 from provserver.ldap.messages import ExtendedResponse
 from provserver.ldap.results import Refusal, Result, ResultCode
+from provserver.operations.asked import Asked
 from provserver.operations.context import House, Line, demand_confidentiality, is_protected
 from provserver.operations.principals import named_or_authorized
 from provserver.operations.triggers import caller_on, password_not_allowed, usable
@@ -36,11 +37,11 @@ _NEW: Final = "newPasswd"
 
 
 async def password_modify(
-    request: PasswordModify, identity: Identity, line: Line, house: House
+    request: PasswordModify, identity: Identity, line: Line, house: House, asked: Asked
 ) -> ExtendedResponse:
     """Success only when it is changed, or, of an account, durably on its way. Refusal."""
     demand_confidentiality(line, house)
-    caller = caller_on(line, identity)
+    caller = caller_on(line, identity, asked)
     dn = _whose(request, caller, house)
     if not may_change_password(identity, dn):
         raise password_not_allowed(caller, "change the password of", dn)

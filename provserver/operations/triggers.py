@@ -55,7 +55,7 @@ async def exchange(
     demand_confidentiality(line, house)
     dn, _ = house.rooms.views.resolve(request.dn)
     demand_no_conditions(asked, "a password trigger goes without it")
-    caller = caller_on(line, identity)
+    caller = caller_on(line, identity, asked)
     if TEST in triggers or SYNC in triggers:
         return await _agent(request, triggers, dn, caller, house)
     if PASSWORD in triggers:
@@ -153,8 +153,8 @@ def _alone(request: ModifyRequest, kind: str, schema: Schema) -> list[Change]:
     return found
 
 
-def caller_on(line: Line, identity: Identity) -> Caller:
-    return Caller(identity, line.peer, asker_of(identity))
+def caller_on(line: Line, identity: Identity, asked: Asked) -> Caller:
+    return Caller(identity, line.peer, asker_of(identity), asked.cause)
 
 
 def password_not_allowed(caller: Caller, what: str, dn: DN) -> Refusal:

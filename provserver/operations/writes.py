@@ -174,6 +174,7 @@ async def _committed(
         try:
             if commit.writes:
                 await house.rooms.store.commit(_witnessed(commit, identity))
+                house.requests.committed(commit, conditions.cause)
         except Conflict:
             continue
         except Refusal as refusal:

@@ -19,6 +19,8 @@ class Caller:
     peer: str
     asker: DN | None = None
     """Who really asks, when it acts as that identity."""
+    cause: str = ""
+    """The request, as the transaction log names it to what follows from it."""
 
     @property
     def key(self) -> str:

@@ -23,6 +23,7 @@ from provserver.imps.parameters import (
     Parameters,
 )
 from provserver.journal.events import Event, event
+from provserver.journal.requests import Requests
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.callers import Answer, Caller, fields_of
 from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
@@ -106,6 +107,7 @@ class Commits:
         wall: Callable[[], float],
         settings: ExchangeSettings,
         include: Callable[[Entry, Entry], Put],
+        requests: Requests,
     ) -> None:
         self._store = store
         self._inclusions = inclusions
@@ -119,6 +121,7 @@ class Commits:
         self._wall = wall
         self._settings = settings
         self._include = include
+        self._requests = requests
 
     async def committed(
         self, caller: Caller, change: Change, subject: Subject | None, owner: Owner, *, propagate: bool
@@ -171,6 +174,8 @@ class Commits:
         committed = await self._store.commit(commit)
         for account in concerned:
             self._courier.hand_over((), newest=(account, change_id))
+        self._requests.committed(commit, caller.cause)
+        self._requests.propagates(str(user.dn), change_id, len(deliveries), caller.cause)
         attempts = self.hand_over(commit, committed.cancelled, (user.id, change_id), known)
         return attempts, left_out
 

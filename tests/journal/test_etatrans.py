@@ -13,6 +13,7 @@ from harbour import ADA_AD, NEW, OTHER, administrator, wire
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provserver.connectors.contract import PasswordPolicyViolation
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.journal.etatrans import MASK, Etatrans
 from provserver.ldap.filters import Scope
@@ -158,3 +159,50 @@ async def test_passwords_are_masked_and_failures_told(start_provserver: Starter,
     assert "(accounts updated: 2, unchanged: 1, failures: 0)" in re.sub(r"\n.*?:S:\+", "", text)
     for secret in ("weakling", NEW, OTHER):
         assert secret not in text
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_follows_from_a_request_names_it_as_its_parent(
+    start_provserver: Starter, tmp_path: Path
+) -> None:
+    server = await start_provserver(logs=tmp_path, settings=["logging.etatrans=true"])
+    ad = await wire(server, "psync-ad-corp")
+    await server.set_parameter(TRANSACTION_LOG_LEVEL, "5")
+    await ad.test(ADA_AD, NEW)  # from here on the level is known
+    server.endpoint("hpdev01").refuse(lambda: PasswordPolicyViolation("too plain"))
+    await ad.sync(ADA_AD, NEW)
+    await server.delivered()
+    text = await logged(server, tmp_path)
+    assert NEW not in text
+    found = [found for found in map(LINE.fullmatch, text.splitlines()) if found is not None]
+    assert len(found) == len(text.splitlines())
+    starts = {}
+    for line in found:
+        starts.setdefault(line["own"], (line["parent"], line[0].partition(f"{line['kind']}: ")[2]))
+    [(sync, _)] = [
+        (own, told) for own, told in starts.items() if own[0] == "E" and f"{own}:----:P:     eTSync" in text
+    ]
+    [written] = [told for own, told in starts.items() if own[0] == "D"]
+    assert written == (sync, "DB Modify (eTGlobalUserName=aokafor)")
+    [(propagation, told)] = [(own, told) for own, told in starts.items() if own[0] == "C"]
+    assert told == (sync, "Password Propagation (eTGlobalUserName=aokafor)")
+    assert sorted(told for own, told in starts.items() if own[0] == "S") == [
+        (propagation, "Connector Server Modify (eTDYNAccountName=aokafor)"),
+        (propagation, "Connector Server Modify (eTETCAccountName=aokafor)"),
+    ]
+    assert f"P:     eTPassword:  {MASK} [REPLACE]" in text
+    assert "F: FAILURE: Connector Server Modify (eTETCAccountName=aokafor)" in text
+    assert "F:     msg: Connector Server Modify failed: code 19 (CONSTRAINT_VIOLATION): " in text
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_an_administrator_writes_is_followed_into_the_store(
+    start_provserver: Starter, tmp_path: Path
+) -> None:
+    server = await start_provserver(logs=tmp_path, settings=["logging.etatrans=true"])
+    admin = await administrator(server)
+    await server.set_parameter(TRANSACTION_LOG_LEVEL, "5")
+    await admin.modify(user_dn("aokafor"), replace("eTTitle", "Admiral"))
+    await admin.modify(user_dn("aokafor"), replace("eTTitle", "Captain"))
+    text = await logged(server, tmp_path)
+    assert re.search(r":D\d{3}:E\d{3}:S: DB Modify \(eTGlobalUserName=aokafor\)\n", text)
