@@ -1,5 +1,5 @@
-"""Makes docs/reference/*.md from the code: `make docs`. `--check` says which pages are not what the code
-says.
+"""Makes docs/reference/*.md from the code, and docs/fidelity.md from the tests: `make docs`. `--check` says
+which pages are not what the code says.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import fidelity
+
 from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.events import MEANINGS
@@ -15,8 +17,9 @@ from provserver.imps.messages import Message, Reason
 from provserver.journal.events import Event
 from provserver.settings import reference as settings_reference
 
-PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->"
+FROM_TABLE = "<!-- Made by `make docs` from tests/fidelity/behaviours.toml: change it there. -->"
 
 
 def commands() -> str:
@@ -97,12 +100,13 @@ def connectors() -> str:
 
 
 def pages() -> dict[str, str]:
-    """Every page of the reference, by file name."""
+    """Every page that is made, by its place below docs/."""
     return {
-        "settings.md": settings_reference(),
-        "commands.md": commands(),
-        "messages.md": messages(),
-        "connectors.md": connectors(),
+        "reference/settings.md": settings_reference(),
+        "reference/commands.md": commands(),
+        "reference/messages.md": messages(),
+        "reference/connectors.md": connectors(),
+        "fidelity.md": fidelity.page(FROM_TABLE),
     }
 
 
@@ -110,13 +114,13 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
     for name, text in pages().items():
-        page = PAGES / name
+        page = DOCS / name
         if not page.exists() or page.read_text("utf-8") != text:
             stale.append(name)
             if not check:
                 page.write_text(text, "utf-8")
     for name in stale:
-        print(f"docs/reference/{name}: {'is not what the code says' if check else 'written'}")
+        print(f"docs/{name}: {'is not what the code says' if check else 'written'}")
     return 1 if check and stale else 0
 
 
