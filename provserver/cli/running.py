@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore
 from twisted.python.failure import Failure
 
+from provserver.cli.polling import poll_plainly
+
 T = TypeVar("T")
 
 
@@ -32,6 +34,7 @@ def run_until_done(work: Callable[[IReactorCore], Coroutine[object, object, T]])
 
     # Timers by the monotonic clock: a wall clock that is set must not fire or delay them (design "Time").
     cast(Any, installed).seconds = time.monotonic
+    poll_plainly(installed)
     reactor = cast(IReactorCore, installed)
     outcome: list[T | Failure] = []
 
