@@ -18,7 +18,7 @@ from twisted.python import log
 def poll_plainly(reactor: Any) -> None:
     """Let a reactor do so, if it is Twisted's epoll reactor; others stay as they are."""
     if type(reactor) is EPollReactor:
-        reactor.doIteration = partial(_iterate, reactor)
+        vars(reactor)["doIteration"] = partial(_iterate, reactor)
 
 
 def _iterate(reactor: Any, timeout: float | None) -> None:
@@ -39,7 +39,7 @@ def _iterate(reactor: Any, timeout: float | None) -> None:
                 why = selectable.doRead()
             except BaseException:
                 why = sys.exc_info()[1]
-                log.err()
+                log.err()  # type: ignore[no-untyped-call]  # Twisted's old log has no types
             if why:
                 reactor._disconnectSelectable(selectable, why, True)
         else:
