@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """The password cycle (search, test, search, sync) against our server and against slapd with ppolicy.
 
-    .venv/bin/python tools/bench/cycle.py [--users 10000] [--connections 1,16,64] [--seconds 8] [--wait 0,2]
+    .venv/bin/python tools/bench/cycle.py [--hash cheap,argon2] [--rules all] [--connections 1,16,64]
 
 README.md beside this file says how it is fair and how to read the table.
 """
@@ -14,239 +14,64 @@ import dataclasses
 import itertools
 import json
 import os
-import random
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import generator
 import machine
+from contest import Contest
 from cycle_report import Measurement, table
-from deliveries import NotAnswered, ask_outbox_size, compare_held_passwords, verify_deliveries
 from generator import BenchFailed, Load
-from our_side import FILL_STEPS, Instance, OurSide
-from prepared import Passwords, spaced_draws, write_cycles
+from hashing import HASHINGS, Hashing
+from prepared import write_cycles
 from report import OURS, SLAPD
-from runs import Run, counted
-from side import CHECKS, Side
-from slapd_side import SlapdSide
+from rules import RULES
+from side import Side
 
 from provserver.testing.slapd import SlapdFailed, SlapdMissing
-
-MOST_CYCLES_PER_SECOND = 12_000
-"""So many are prepared for each second of a run. When they run out, the run ends early and says so."""
-CHECKED_USERS = 50
-
-
-class Bench:
-    """One benchmark: its work directory, the compiled generator, the passwords used so far."""
-
-    def __init__(self, options: argparse.Namespace, directory: Path) -> None:
-        self.options = options
-        self.directory = directory
-        self.program = generator.compiled(directory)
-        self.passwords = Passwords(random.Random(options.seed))  # noqa: S311  not secret
-        self.users = spaced_draws(options.users, random.Random(options.seed + 1))  # noqa: S311
-
-    def say(self, text: str) -> None:
-        print(f"  {text}", file=sys.stderr, flush=True)
-
-    def fill(self, instance: Instance) -> None:
-        """Give each user of ours a full history, by the syncs that would have made it."""
-        path = self.directory / "fill.cycles"
-        count = write_cycles(path, instance.home.agent, FILL_STEPS, instance.fill_cycles())
-        side = OurSide(instance, 0)
-        try:
-            begin = time.monotonic()
-            load = generator.run(self.program, path, side.port, 64, 0)
-            demand_no_refusal("filling the history", load)
-            self.say(
-                f"filled {count} former passwords in {time.monotonic() - begin:.0f} s; waiting for the outbox"
-            )
-            machine.wait_until_idle(side.pids())
-        finally:
-            side.stop()
-            path.unlink()
-
-    def check(self, side: Side) -> None:
-        """See on a sample that short and former passwords are refused; otherwise it is no comparison."""
-        path = self.directory / "check.cycles"
-        sample = range(0, self.options.users, max(1, self.options.users // CHECKED_USERS))
-        write_cycles(path, side.bind, CHECKS, (side.check(user) for user in sample))
-        load = generator.run(self.program, path, side.port, 1, 0)
-        demand_no_refusal(
-            f"{side.name}, where step 1 must refuse a short and step 2 a former password,",
-            load,
-        )
-        path.unlink()
-
-    def warm_up(self, side: Side) -> None:
-        """A cycle for every user that nobody counts: measured is a server that has run for a while."""
-        path = self.directory / "warm.cycles"
-        cycles = (side.cycle(user, self.passwords.fresh()) for user in range(self.options.users))
-        write_cycles(path, side.bind, side.steps, cycles)
-        generator.run(self.program, path, side.port, 16, 0)
-        path.unlink()
-        machine.wait_until_idle(side.pids())
-
-    def measure(self, side: Side, connections: int) -> Measurement:
-        """One counted run."""
-        pids = side.pids()
-        path = self.directory / "run.cycles"
-        planned = self._planned(side, path, connections)
-        cpu_before = machine.cpu_seconds(pids)
-        run = counted(
-            side.name,
-            pids,
-            connections,
-            lambda: generator.run(self.program, path, side.port, connections, self.options.seconds),
-        )
-        ended = time.monotonic()
-        path.unlink()
-        load = run.load
-        if isinstance(side, OurSide):
-            changed = last_passwords(planned, load.outcomes)
-            rate, verified, cpu = self._delivered(side, run, changed, ended, cpu_before)
-            return Measurement(dataclasses.replace(run, server_cpu=cpu), rate, verified)
-        return Measurement(run, load.acknowledged / load.until_last_answer if load.until_last_answer else 0.0)
-
-    def _planned(self, side: Side, path: Path, connections: int) -> Sequence[tuple[int, bytes]]:
-        """Write a run's cycles; who is changed to what by each."""
-        most = int(self.options.seconds * MOST_CYCLES_PER_SECOND) + connections
-        planned = [(user, self.passwords.fresh()) for user in itertools.islice(self.users, most)]
-        write_cycles(path, side.bind, side.steps, (side.cycle(user, password) for user, password in planned))
-        return planned
-
-    def _delivered(
-        self,
-        side: OurSide,
-        run: Run,
-        changed: dict[int, bytes],
-        ended: float,
-        cpu_before: float,
-    ) -> tuple[float | None, str, float]:
-        """Rate until the outbox was empty, what the endpoints hold, CPU time with these deliveries."""
-        try:
-            questions = ask_outbox_size(side), compare_held_passwords(side, self.program, self.directory)
-            cpu_then = [run.server_cpu]
-
-            def outstanding() -> int:
-                left = questions[0]()
-                cpu_then[0] = machine.cpu_seconds(side.pids()) - cpu_before
-                return left
-
-            done = verify_deliveries(changed, outstanding, questions[1])
-        except NotAnswered as why:
-            machine.wait_until_idle(side.pids())
-            return None, f"deliveries not verified: {why}", machine.cpu_seconds(side.pids()) - cpu_before
-        if done.wrong:
-            raise BenchFailed(
-                f"{side.name}: {len(done.wrong)} of {done.asked} passwords did not arrive: {done.wrong[0]}"
-            )
-        seconds = run.load.until_last_answer + done.emptied - ended
-        return (
-            run.load.acknowledged / seconds,
-            f"{done.asked} passwords verified at their endpoints",
-            cpu_then[0],
-        )
-
-
-def last_passwords(planned: Sequence[tuple[int, bytes]], outcomes: bytes) -> dict[int, bytes]:
-    """Who was changed to what last, of those whose last change was acknowledged."""
-    changed: dict[int, bytes] = {}
-    for (user, password), outcome in zip(planned, outcomes, strict=True):
-        if outcome == generator.ACKNOWLEDGED:
-            changed[user] = password
-        elif outcome not in (generator.NOT_BEGUN, generator.REFUSED):
-            changed.pop(user, None)  # nobody knows what its password is now
-    return changed
-
-
-def demand_no_refusal(what: str, load: Load) -> None:
-    if load.failed:
-        raise BenchFailed(f"{what} failed: {'; '.join(load.refusals)}")
-
-
-def sides(bench: Bench, stack: contextlib.ExitStack) -> list[Side]:
-    """Both servers, up, filled and checked."""
-    options = bench.options
-    found: list[Side] = []
-    if options.only != OURS:
-        bench.say(f"slapd: loading {options.users} users with their histories")
-        slapd = SlapdSide(options.users, bench.directory, options.slapd_threads)
-        stack.callback(slapd.stop)
-        found.append(slapd)
-    if options.only != SLAPD:
-        bench.say(f"ours: loading {options.users} users with three accounts each")
-        instance = Instance.made(options.users, bench.directory)
-        stack.callback(instance.remove)
-        bench.fill(instance)
-        for number, wait in enumerate(options.wait):
-            home = instance if number == len(options.wait) - 1 else instance.copy()
-            stack.callback(home.remove)
-            ours = OurSide(home, wait, profile=options.profile if number == 0 else None)
-            stack.callback(ours.stop)
-            found.append(ours)
-    for side in found:
-        bench.check(side)
-        bench.warm_up(side)
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parsed(arguments)
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as name,
-            contextlib.ExitStack() as stack,
-        ):
-            return measured(Bench(options, Path(name)), stack)
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as name:
+            return measured(options, Path(name))
     except (BenchFailed, SlapdMissing, SlapdFailed) as failed:
         print(f"cycle.py: {failed}", file=sys.stderr)
         return 1
 
 
-def measured(bench: Bench, stack: contextlib.ExitStack) -> int:
-    """Everything: sides up, runs in turn, the table. The exit code."""
-    options = bench.options
-    facts = machine.facts(bench.directory)
-    contestants = sides(bench, stack)
+def measured(options: argparse.Namespace, directory: Path) -> int:
+    """One contest after the other, and their tables. The exit code."""
+    program = generator.compiled(directory)
+    facts = machine.facts(directory)
+    alone: Mapping[int, Load] = {}
     measurements: list[Measurement] = []
-    for _, connections in itertools.product(range(options.rounds), options.connections):
-        for side in contestants:
-            one = bench.measure(side, connections)
-            measurements.append(one)
-            load = one.run.load
-            bench.say(f"{side.name}, {connections} connections: {load.rate:,.0f} cycles/s")
-            remarks = [f"refused or lost: {text}" for text in load.refusals] + (
-                [one.verified] if one.verified else []
-            )
-            if load.exhausted:
-                remarks.append(f"the {MOST_CYCLES_PER_SECOND} cycles prepared for each second ran out early")
-            for remark in remarks:
-                bench.say(f"  {remark}")
-    path = bench.directory / "alone.cycles"
-    planned = itertools.islice(bench.users, int(min(2.0, options.seconds) * 6 * MOST_CYCLES_PER_SECOND))
-    side = contestants[0]
-    write_cycles(path, side.bind, side.steps, (side.cycle(user, bench.passwords.fresh()) for user in planned))
-    alone_for = min(2.0, options.seconds)
-    alone = {
-        number: generator.run_alone(bench.program, path, number, alone_for) for number in options.connections
-    }
+    tables: list[str] = []
+    for hashing in options.hash:
+        contest = Contest(options, hashing, directory, program)
+        with contextlib.ExitStack() as stack:
+            sides = contest.sides(stack)
+            found = runs(contest, sides)
+            alone = alone or generator_alone(contest, sides[0])
+        measurements += found
+        remark = f"{hashing.name} hashes, {contest.count} users: {hashing.says}"
+        tables.append(f"{remark}\n\n{table(found).text()}")
 
     lines = facts.lines()
     lines.append(
         "the generator alone, against a null server: "
         + ", ".join(f"{load.rate:,.0f} cycles/s ({number} connections)" for number, load in alone.items())
     )
-    print("\n".join([*lines, "", table(measurements).text()]))
+    lines.append(f"rules of our Password Profile: {options.rules}")
+    print("\n\n".join(["\n".join(lines), *tables]))
     if options.json:
         content: dict[str, Any] = {
             "facts": dataclasses.asdict(facts),
-            "options": vars(options),
+            "options": {**vars(options), "hash": [one.name for one in options.hash]},
             "generator_alone": {str(number): load.report for number, load in alone.items()},
             "measurements": [one.figures() for one in measurements],
         }
@@ -254,11 +79,54 @@ def measured(bench: Bench, stack: contextlib.ExitStack) -> int:
     return 0 if not any(one.run.load.failed for one in measurements) else 1
 
 
+def runs(contest: Contest, sides: Sequence[Side]) -> list[Measurement]:
+    """The counted runs of a contest, in turn."""
+    options = contest.options
+    found: list[Measurement] = []
+    for _, connections in itertools.product(range(options.rounds), options.connections):
+        for side in sides:
+            one = contest.measure(side, connections)
+            found.append(one)
+            load = one.run.load
+            contest.say(f"{side.name}, {connections} connections: {load.rate:,.0f} cycles/s")
+            remarks = [f"refused or lost: {text}" for text in load.refusals]
+            remarks += [one.verified] if one.verified else []
+            if load.exhausted:
+                most = contest.hashing.most_per_second
+                remarks.append(f"the {most} cycles prepared for each second ran out early")
+            for remark in remarks:
+                contest.say(f"  {remark}")
+    return found
+
+
+def generator_alone(contest: Contest, side: Side) -> Mapping[int, Load]:
+    """What the generator can do when nobody makes it wait, by the number of connections."""
+    seconds = min(2.0, contest.options.seconds)
+    path = contest.directory / "alone.cycles"
+    planned = itertools.islice(contest.users, int(seconds * 6 * contest.hashing.most_per_second))
+    cycles = (side.cycle(user, contest.passwords.fresh()) for user in planned)
+    write_cycles(path, side.bind, side.steps, cycles)
+    connections = contest.options.connections
+    found = {number: generator.run_alone(contest.program, path, number, seconds) for number in connections}
+    path.unlink()
+    return found
+
+
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="The password cycle against our server and slapd, on this machine."
     )
-    parser.add_argument("--users", type=int, default=10_000)
+    parser.add_argument(
+        "--hash",
+        type=_hashings,
+        default=list(HASHINGS.values()),
+        help=f"how passwords are hashed, of {', '.join(HASHINGS)}; both by default",
+    )
+    parser.add_argument(
+        "--rules", choices=tuple(RULES), default="all", help="which rules of our Password Profile are on"
+    )
+    users = ", ".join(f"{one.users} with {one.name} hashes" for one in HASHINGS.values())
+    parser.add_argument("--users", type=int, help=f"by default {users}")
     parser.add_argument("--connections", type=_integers, default=[1, 16, 64], help="e.g. 1,16,64")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each run")
     parser.add_argument(
@@ -288,13 +156,23 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="where the servers keep their data: a real disk",
     )
     options = parser.parse_args(arguments)
-    if options.users < 4 * max(options.connections):
-        parser.error(
-            f"--users: expected at least four times the connections ({4 * max(options.connections)})"
-        )
+    fewest = 4 * max(options.connections)
+    for hashing in options.hash:
+        users = options.users or hashing.users
+        if users < fewest:
+            text = f"--users: expected at least four times the connections ({fewest})"
+            parser.error(f"{text}, not {users} with {hashing.name} hashes")
     if options.profile is not None:
         options.profile = options.profile.resolve()
     return options
+
+
+def _hashings(text: str) -> list[Hashing]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in HASHINGS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"expected {' or '.join(HASHINGS)}, not {unknown[0]!r}")
+    return [HASHINGS[name] for name in names]
 
 
 def _integers(text: str) -> list[int]:

@@ -44,14 +44,15 @@ COLUMNS: Final = (
 class Measurement:
     """One run, and what became of its deliveries."""
 
+    hashing: str
     run: Run
     delivered_rate: float | None = None
     """Acknowledged cycles per second until the outbox was empty; None where it could not be asked."""
     verified: str = ""
 
     def figures(self) -> Figures:
-        more = {"delivered_per_second": self.delivered_rate, "verified": self.verified}
-        return {**self.run.figures(), **more}
+        figures = {"hash": self.hashing, **self.run.figures()}
+        return {**figures, "delivered_per_second": self.delivered_rate, "verified": self.verified}
 
 
 def median(measurements: Sequence[Measurement]) -> Measurement:

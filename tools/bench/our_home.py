@@ -29,7 +29,7 @@ ADMINISTRATOR: Final = f"eTGlobalUserName=etaadmin,{USERS}"
 VIEW: Final = ",dc=eta"
 """What a client adds to an internal DN."""
 CHEAP_HASH: Final = "passwords.scheme=ssha512"
-"""One fast digest, as slapd's {SSHA}. With argon2id, our default, both sides would measure argon2."""
+"""One fast digest, as slapd's {SSHA}. With argon2id, our default, it is argon2 that would be measured."""
 READY: Final = re.compile(r"ready ldap=[^ ]*:(\d+) ldaps=[^ ]*:(\d+)")
 LOG: Final = "serve.log"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from our_home import AD, CHEAP_HASH, COMMON, USERS, VIEW, OurHome, OurServer, container_ldif, endpoint_ldif
+from fresh import former_password
+from hashing import Hashing
+from our_home import AD, COMMON, USERS, VIEW, OurHome, OurServer, container_ldif, endpoint_ldif
 from prepared import PLACEHOLDER, Step, Template, replace, search
-from side import HISTORY, MIN_LENGTH, TOO_SHORT, former_password, user_name
+from rules import list_settings, profile_ldif
+from side import HISTORY, TOO_SHORT, filling, user_name
 
 from provserver.ldap.filters import And, Equality, Scope
 from provserver.ldap.messages import ModifyRequest, SearchRequest
@@ -17,28 +20,25 @@ UNIX: Final = "eTETCDirectoryName=bench-unix,eTNamespaceName=UNIX - etc,dc=im"
 ACF2: Final = "eTACFDirectoryName=bench-mvs,eTNamespaceName=CA-ACF2,dc=im"
 TEST: Final = "eTTestPassword"
 SYNC: Final = "eTSyncPassword"
-SETTINGS: Final = (
-    CHEAP_HASH,
-    # Few users, each changed many times a minute: an artefact of the benchmark. The check itself stays on.
-    "passwords.tests_per_minute=1000000",
-)
-FILL_STEPS: Final = (Step(ModifyRequest),)
+FAST: Final = "passwords.tests_per_minute=1000000"
+"""Few users, each changed many times a minute: an artefact of the benchmark. The check itself stays on."""
 
 
 class Instance:
-    """A home with the domain in it. Its users have no password: `fill_cycles` gives them one."""
+    """A home with the domain in it. Its users have no password yet: `fill` of the side gives them one."""
 
     def __init__(self, users: int, home: OurHome) -> None:
         self.users = users
         self.home = home
 
     @classmethod
-    def made(cls, users: int, parent: Path) -> Instance:
+    def made(cls, users: int, parent: Path, hashing: Hashing, rules: Mapping[str, int]) -> Instance:
         """By `init` and `load`."""
-        home = OurHome(parent, SETTINGS)
+        home = OurHome(parent, (*hashing.ours, FAST, *list_settings(rules, parent)))
         domain = home.directory / "bench.ldif"
         with domain.open("w") as file:
-            file.writelines(_entries(users, home.agent_ldif()))
+            file.write(profile_ldif(rules))
+            file.writelines(domain_ldif(users, home.agent_ldif()))
         home.load(domain)
         domain.unlink()
         return cls(users, home)
@@ -49,12 +49,6 @@ class Instance:
 
     def remove(self) -> None:
         self.home.remove()
-
-    def fill_cycles(self) -> Iterator[Sequence[bytes]]:
-        """Syncs that leave every user with a full history: oldest first, a round over all users for each."""
-        for age in range(HISTORY, -1, -1):
-            for user in range(self.users):
-                yield [Template(2, _replace(user, SYNC, former_password(user, age))).with_password(b"")]
 
 
 class OurSide:
@@ -90,6 +84,10 @@ class OurSide:
             )
         return [template.with_password(password) for template in templates]
 
+    def fill(self) -> Iterator[Sequence[bytes]]:
+        for user, password in filling(self.instance.users):
+            yield [Template(2, _replace(user, SYNC, password)).with_password(b"")]
+
     def check(self, user: int) -> Sequence[bytes]:
         return [
             Template(2, _replace(user, TEST, TOO_SHORT)).with_password(b""),
@@ -118,15 +116,8 @@ def _replace(user: int, attribute: str, password: bytes) -> ModifyRequest:
     return replace(dn, attribute, password)
 
 
-def _entries(users: int, agent: str) -> Iterator[str]:
-    """The domain: profile, endpoints, agent, users, and three accounts each with their inclusion."""
-    profile = (
-        f"eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,{COMMON}"
-    )
-    yield f"dn: {profile}\nchangetype: modify\nreplace: provProfileEnabled\nprovProfileEnabled: TRUE\n-\n"
-    yield f"replace: provMinLength\nprovMinLength: {MIN_LENGTH}\n-\n"
-    # Ours counts the password in force, as Windows does; slapd's pwdInHistory only those before it.
-    yield f"replace: provHistoryCount\nprovHistoryCount: {HISTORY + 1}\n-\n\n"
+def domain_ldif(users: int, agent: str) -> Iterator[str]:
+    """The domain: endpoints, agent, users, and three accounts each with their inclusion."""
     yield (
         "dn: eTConfigParamName=Use External Password Policies,"
         "eTConfigParamFolderName=Identity Manager Server,"

@@ -103,20 +103,6 @@ def write_cycles(path: Path, bind: bytes, steps: Sequence[Step], cycles: Iterabl
     return count
 
 
-class Passwords:
-    """Passwords that were never used before: 16 characters, unique in the whole benchmark."""
-
-    def __init__(self, randomness: random.Random) -> None:
-        self._prefix = b"Bn" + bytes(randomness.choices(b"abcdefghkmnpqrstuvwxyz", k=4))
-        self._next = 0
-
-    def fresh(self) -> bytes:
-        self._next += 1
-        password = b"%b%010d" % (self._prefix, self._next)
-        assert len(password) == PASSWORD_LENGTH  # noqa: S101  the templates' lengths depend on it
-        return password
-
-
 def spaced_draws(count: int, randomness: random.Random) -> Iterator[int]:
     """Numbers below `count` drawn at random, without end; none comes again within 1,024 draws (half of them,
     when there are fewer).

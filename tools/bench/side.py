@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from prepared import PASSWORD_LENGTH, Step
+from fresh import former_password
+from prepared import Step
 
 from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
@@ -13,6 +14,7 @@ from provserver.ldap.results import ResultCode
 MIN_LENGTH: Final = 8
 HISTORY: Final = 5
 TOO_SHORT: Final = b"Short-1"
+FILL_STEPS: Final = (Step(ModifyRequest),)
 CHECKS: Final = (
     Step(ModifyRequest, ResultCode.CONSTRAINT_VIOLATION),
     Step(ModifyRequest, ResultCode.CONSTRAINT_VIOLATION),
@@ -24,15 +26,16 @@ def user_name(user: int) -> str:
     return f"u{user:05d}"
 
 
-def former_password(user: int, age: int) -> bytes:
-    """What the user's password was before the run: 0 the current one, 1 to 5 those that the history holds."""
-    password = b"Old%d-%011d" % (age, user)
-    assert len(password) == PASSWORD_LENGTH  # noqa: S101  the templates' lengths depend on it
-    return password
+def filling(users: int) -> Iterator[tuple[int, bytes]]:
+    """Who is changed to what so that every history is full: a round over all users for each password, the
+    oldest first."""
+    for age in range(HISTORY, -1, -1):
+        for user in range(users):
+            yield user, former_password(user, age)
 
 
 class Side(Protocol):
-    """A server with its users loaded, their histories filled, and nothing left to do."""
+    """A server with its users loaded and nothing left to do."""
 
     name: str
     """How the table calls it."""
@@ -42,6 +45,9 @@ class Side(Protocol):
 
     def cycle(self, user: int, password: bytes) -> Sequence[bytes]:
         """The requests with which this user's password becomes `password`."""
+
+    def fill(self) -> Iterator[Sequence[bytes]]:
+        """The requests that give every user a password and a full history, by FILL_STEPS."""
 
     def check(self, user: int) -> Sequence[bytes]:
         """The two requests that CHECKS says must be refused. They change nothing."""

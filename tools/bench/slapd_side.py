@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from fresh import former_password
+from generator import BenchFailed
+from hashing import Hashing
 from machine import family
 from prepared import PLACEHOLDER, Step, Template, bind_request, replace, search
 from report import SLAPD
-from side import HISTORY, MIN_LENGTH, TOO_SHORT, former_password, user_name
+from side import HISTORY, MIN_LENGTH, TOO_SHORT, filling, user_name
 
 from provserver.ldap.filters import And, Equality, Scope
 from provserver.ldap.messages import CompareRequest, ModifyRequest, SearchRequest
 from provserver.ldap.results import ResultCode
-from provserver.testing.slapd import PasswordPolicy, SlapdServer
+from provserver.testing.slapd import PasswordPolicy, SlapdServer, find_slapd
 from provserver.testing.slapd_configuration import ssha
 from provserver.vault.secret import Secret
 
@@ -30,12 +33,11 @@ ACCESS: Final = (
     "access to attrs=userPassword by anonymous auth by * none",
     f'access to * by dn.exact="{AGENT}" read by * none',
 )
-HISTORY_SYNTAX: Final = "1.3.6.1.4.1.1466.115.121.1.40"
-"""octetString: the second field of a pwdHistory value (draft-behera-ldap-password-policy 5.3.6)."""
+CONFIGURATION: Final = "cn=config"
 
 
 class SlapdSide:
-    """A slapd with its users. The history is preloaded in pwdHistory, as ppolicy itself writes it."""
+    """A slapd with its users, who have no password yet: `fill` gives them one."""
 
     name = SLAPD
     steps: Sequence[Step] = (
@@ -45,24 +47,46 @@ class SlapdSide:
         Step(ModifyRequest),
     )
 
-    def __init__(self, users: int, parent: Path, threads: int) -> None:
+    def __init__(self, users: int, parent: Path, threads: int, hashing: Hashing) -> None:
         password = secrets.token_urlsafe(18)
+        module = hashing.module_in(find_slapd().modules)
         self._server = SlapdServer(
             suffix=SUFFIX,
             policy=PasswordPolicy(min_length=MIN_LENGTH, in_history=HISTORY),
             access=ACCESS,
-            global_extra=(f"threads {threads}",),
+            global_extra=(
+                f"threads {threads}",
+                *([f"moduleload {module}"] if module else []),
+                "database config",
+                f"rootpw {ssha(password.encode())}",
+            ),
             ldif="".join(_entries(users, ssha(password.encode()))),
             parent_directory=parent,
         )
+        self._users = users
         try:
             self._server.start_blocking()
+            self._hash_as(hashing.slapds, password)
         except BaseException:
             self._server.stop()
             raise
         self.port = self._server.ldap_port
         self.bind = bind_request(AGENT, Secret.of_text(password))
         self._templates: dict[int, tuple[Template, ...]] = {}
+
+    def _hash_as(self, scheme: str, password: str) -> None:
+        """While it runs, since its file names a scheme before it loads modules of ours."""
+        change = (
+            f"dn: olcDatabase={{-1}}frontend,{CONFIGURATION}\nchangetype: modify\n"
+            f"replace: olcPasswordHash\nolcPasswordHash: {scheme}\n"
+        )
+        done = self._server.tool("ldapmodify", bind_dn=CONFIGURATION, password=password, stdin=change)
+        if done.returncode:
+            raise BenchFailed(f"slapd does not hash as {scheme}: {done.stderr.strip()}")
+
+    def fill(self) -> Iterator[Sequence[bytes]]:
+        for user, password in filling(self._users):
+            yield [Template(2, _replace(user, password)).with_password(b"")]
 
     def cycle(self, user: int, password: bytes) -> Sequence[bytes]:
         templates = self._templates.get(user)
@@ -100,19 +124,14 @@ def _replace(user: int, password: bytes) -> ModifyRequest:
 
 
 def _entries(users: int, agent_hash: str) -> Iterator[str]:
-    """The agent; users with a full history; three account entries each: both databases are as large."""
+    """The agent; users without a password; three account entries each: both databases are as large."""
     yield f"dn: {AGENT}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: agent\n"
     yield f"userPassword: {agent_hash}\n\n"
     for unit in ("people", "accounts"):
         yield f"dn: ou={unit},{SUFFIX}\nobjectClass: organizationalUnit\nou: {unit}\n\n"
     for user in range(users):
         name = user_name(user)
-        yield f"dn: {_dn(user)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: User {name}\nsn: {name}\n"
-        yield f"userPassword: {ssha(former_password(user, 0))}\npwdChangedTime: 20260101000600Z\n"
-        for age in range(1, HISTORY + 1):
-            kept = ssha(former_password(user, age))
-            yield f"pwdHistory: 202601010005{60 - age * 10:02d}Z#{HISTORY_SYNTAX}#{len(kept)}#{kept}\n"
-        yield "\n"
+        yield f"dn: {_dn(user)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: User {name}\nsn: {name}\n\n"
     for endpoint in ENDPOINTS:
         above = f"ou={endpoint},ou=accounts,{SUFFIX}"
         yield f"dn: {above}\nobjectClass: organizationalUnit\nou: {endpoint}\n\n"
