@@ -3,7 +3,8 @@ about existence.
 
 DomainAdministrator: everything. PasswordAdministrator: searches and the two agent triggers, on what lies
 below its `provAgentScope` (and sees the entries above it, which are the way there). A user: reads itself,
-changes its own password. Anonymous: root DSE and schema. Secret attributes are beyond all of them:
+changes its own password. Who must change its password: that, and nothing else. Anonymous: root DSE and
+schema. Secret attributes are beyond all of them:
 `schema.is_secret` keeps them out of every answer and every filter. Source: facts/imps.md 3.2, design "The
 exchange" 1; the scope is ours.
 """
@@ -20,6 +21,8 @@ from provserver.directory.names import DN
 class Role(Enum):
     ANONYMOUS = "anonymous"
     USER = "user"
+    MUST_CHANGE = "must change its password"
+    """Whoever it is, until it has (draft-behera-ldap-password-policy 8.3)."""
     PASSWORD_ADMINISTRATOR = "PasswordAdministrator"
     DOMAIN_ADMINISTRATOR = "DomainAdministrator"
 

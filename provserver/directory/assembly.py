@@ -3,7 +3,8 @@ extensions.
 
 References are resolved when everything has been read, so the order of files does not matter to them. Our
 own extensions on attribute types: X-PROV-TRIGGER 'test' (a modify of it triggers that), X-PROV-SECRET
-'TRUE' (never returned, never matched), X-PROV-INDEX 'eq' (indexed for equality).
+'TRUE' (never returned, never matched), X-PROV-INDEX 'eq' (indexed for equality), X-PROV-FORM 'CYYDDD' (values
+have that form: `forms`).
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ from provserver.directory.definitions import (
     Definition,
     without_bound,
 )
+from provserver.directory.forms import FORMS
 from provserver.directory.identifiers import Identifiers
 from provserver.directory.matching import Rule, UnknownRule
 from provserver.directory.merging import Definitions
 from provserver.directory.rules import RULES
-from provserver.directory.syntaxes import SYNTAXES, Syntax, any_octets
+from provserver.directory.syntaxes import SYNTAXES, Syntax, Validator, any_octets
 
 T = TypeVar("T")
 
 SECRET: Final = "X-PROV-SECRET"
 TRIGGER: Final = "X-PROV-TRIGGER"
 INDEX: Final = "X-PROV-INDEX"
+FORM: Final = "X-PROV-FORM"
 _USAGES: Final = frozenset(("userapplications", "directoryoperation", "distributedoperation", "dsaoperation"))
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -70,6 +73,8 @@ class AttributeType:
     """The same for an asserted value, which may have another syntax."""
     bound: int | None
     """The most characters of a value (octets, where values are no text); None: no matter."""
+    form: Validator | None
+    """What values must be like beyond their syntax; None: no matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +238,7 @@ class Assembly:
             comparable=comparable,
             asserted=asserted,
             bound=_bound(definition, superior),
+            form=_form(definition, superior),
         )
 
     def _object_class(self, definition: Definition, superiors: list[ObjectClass]) -> ObjectClass:
@@ -266,6 +272,16 @@ def _bound(definition: Definition, superior: AttributeType | None) -> int | None
         return superior.bound if superior is not None else None
     digits = clause.partition("{")[2].rstrip("}")
     return int(digits) if digits.strip("0") else None
+
+
+def _form(definition: Definition, superior: AttributeType | None) -> Validator | None:
+    name = definition.one(FORM)
+    if name is None:
+        return superior.form if superior is not None else None
+    form = FORMS.get(name)
+    if form is None:
+        raise definition.place.error(f"{definition.name}: expected {FORM} to be one of {', '.join(FORMS)}")
+    return form
 
 
 def _truth(definition: Definition, extension: str) -> bool:

@@ -30,6 +30,7 @@ from provserver.directory.assertions import (
 from provserver.directory.computed import OF_CHILDREN, OF_ENTRY, values_of
 from provserver.directory.entries import Entry
 from provserver.directory.matching import OrderingRule, Rule, SubstringsRule
+from provserver.directory.packed import has_options
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import (
     And,
@@ -145,8 +146,7 @@ def _over(key: str, schema: Schema, test: Test) -> Predicate:
         attributes = entry.attributes
         held = attributes.get(key)
         verdict = False if held is None else test(held.values)
-        # Options are rare: one look over all keys says whether there are any.
-        if verdict is True or ";" not in "".join(attributes):
+        if verdict is True or not has_options(attributes):
             return verdict
         return _among(frozenset(bases), wanted, test, entry)
 
@@ -155,10 +155,11 @@ def _over(key: str, schema: Schema, test: Test) -> Predicate:
 
 def _among(bases: frozenset[str], wanted: frozenset[str], test: Test, entry: Entry) -> Verdict:
     verdict: Verdict = False
-    for key, attribute in entry.attributes.items():
+    attributes = entry.attributes
+    for key in attributes:
         base, _, options = key.partition(";")
         if base in bases and (not wanted or wanted.issubset(options.split(";"))):
-            one = test(attribute.values)
+            one = test(attributes[key].values)
             if one is True:
                 return True
             if one is None:

@@ -28,16 +28,17 @@ class DN:
     of this tree are all of that kind); types compare by a small table of standard names and OIDs.
     """
 
-    __slots__ = ("_parent", "_text", "key", "rdns")
+    __slots__ = ("_parent", "_rdns", "_text", "key")
 
-    rdns: tuple[RDN, ...]
-    """Leaf first."""
     key: str
 
-    def __init__(self, rdns: tuple[RDN, ...]) -> None:
-        self.rdns = rdns
-        self.key = "".join([rdn.key for rdn in reversed(rdns)])
-        self._text: str | None = None
+    def __init__(self, rdns: tuple[RDN, ...] | None, key: str = "", text: str | None = None) -> None:
+        """A name of these RDNs, leaf first. None: the name that has this key and this text, which are another
+        DN's, from where it is kept; it is parsed when somebody asks for the RDNs.
+        """
+        self._rdns = rdns
+        self.key = key if rdns is None else "".join([rdn.key for rdn in reversed(rdns)])
+        self._text = text
         self._parent: DN | None = None
 
     @staticmethod
@@ -46,6 +47,14 @@ class DN:
         if len(text) > nametext.LONGEST_REMEMBERED or text.count("=") > _MOST_PARTS:
             return DN(nametext.parse_rdns(text))
         return _remembered(text)
+
+    @property
+    def rdns(self) -> tuple[RDN, ...]:
+        """Leaf first."""
+        rdns = self._rdns
+        if rdns is None:
+            rdns = self._rdns = nametext.parse_rdns(self._text or "")
+        return rdns
 
     @property
     def text(self) -> str:
@@ -58,7 +67,7 @@ class DN:
     @property
     def depth(self) -> int:
         """The number of RDNs; the root has none."""
-        return len(self.rdns)
+        return self.key.count(nametext.RDN_END)
 
     @property
     def parent(self) -> DN | None:
@@ -91,6 +100,11 @@ class DN:
     def is_within(self, ancestor: DN) -> bool:
         """Whether this is the ancestor itself or lies below it."""
         return self.key.startswith(ancestor.key)
+
+    def is_just_below(self, parent: DN) -> bool:
+        """Whether this lies one level below that name."""
+        key, above = self.key, parent.key
+        return key.startswith(above) and key.find(nametext.RDN_END, len(above)) + 1 == len(key) > len(above)
 
     def relocate(self, old_ancestor: DN, new_ancestor: DN) -> DN:
         """The name after its ancestor was renamed. ValueError: it does not lie within `old_ancestor`."""

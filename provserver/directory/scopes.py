@@ -12,4 +12,4 @@ def in_scope(dn: DN, base: DN, scope: Scope) -> bool:
         return dn.is_within(base)
     if scope is Scope.BASE:
         return dn == base
-    return dn.depth == base.depth + 1 and dn.is_within(base)
+    return dn.is_just_below(base)

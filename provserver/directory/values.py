@@ -1,4 +1,4 @@
-"""Values against their type: syntax, bound, repetition and number (RFC 4512 2.5, RFC 4517).
+"""Values against their type: syntax, form, bound, repetition and number (RFC 4512 2.5, RFC 4517).
 
 A diagnostic names the attribute, the value by its place among those given (when there are several), and what
 was expected; never a value. Values of secret attributes are never compared, so that no answer says whether
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from provserver.directory.assembly import AttributeType
+from provserver.directory.syntaxes import Validator
 from provserver.ldap.results import Refusal, ResultCode
 
 
 def check_values(type: AttributeType, values: Sequence[bytes]) -> None:
     """Refusal INVALID_ATTRIBUTE_SYNTAX; CONSTRAINT_VIOLATION for a value that is longer than the type's
-    bound (ours: RFC 4512 4.1.2 lets a server accept it).
+    bound (ours: RFC 4512 4.1.2 lets a server accept it), or not of its form.
     """
     check = type.syntax.check
     for index, value in enumerate(values):
@@ -27,6 +28,18 @@ def check_values(type: AttributeType, values: Sequence[bytes]) -> None:
             ) from None
     if type.bound is not None:
         _check_bound(type, values, type.bound)
+    if type.form is not None:
+        _check_form(type, values, type.form)
+
+
+def _check_form(type: AttributeType, values: Sequence[bytes], form: Validator) -> None:
+    for index, value in enumerate(values):
+        try:
+            form(value)
+        except ValueError as error:
+            raise Refusal(
+                ResultCode.CONSTRAINT_VIOLATION, f"{_named(type, index, values)}: expected {error}"
+            ) from None
 
 
 def _check_bound(type: AttributeType, values: Sequence[bytes], bound: int) -> None:

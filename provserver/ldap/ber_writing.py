@@ -5,6 +5,7 @@ Tags are the whole identifier octet, an int; every tag of LDAP fits in one.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 BOOLEAN: Final = 0x01
@@ -14,13 +15,20 @@ ENUMERATED: Final = 0x0A
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
+_two: Final = Struct(">BB").pack
+_three: Final = Struct(">BBB").pack
+_four: Final = Struct(">BBH").pack
 _OCTET_STRING_HEADERS: Final = tuple(bytes((OCTET_STRING, length)) for length in range(128))
 
 
 def header(tag: int, length: int) -> bytes:
     """Identifier and length octets of an element with that many content octets."""
-    if length < 128:
-        return bytes((tag, length))
+    if length < 0x80:
+        return _two(tag, length)
+    if length < 0x100:
+        return _three(tag, 0x81, length)
+    if length < 0x10000:
+        return _four(tag, 0x82, length)
     size = (length.bit_length() + 7) // 8
     return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big")
 
@@ -28,8 +36,8 @@ def header(tag: int, length: int) -> bytes:
 def tlv(tag: int, content: bytes) -> bytes:
     """One whole element."""
     length = len(content)
-    if length < 128:
-        return bytes((tag, length)) + content
+    if length < 0x80:
+        return _two(tag, length) + content
     return header(tag, length) + content
 
 

@@ -30,12 +30,12 @@ from twisted.internet.interfaces import (
     ITLSTransport,
 )
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from provserver.ldap.messages import Control
 from provserver.ldap.results import Refusal, ResultCode
+from provserver.ldap.trust import client_tls
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of one answer; more is no answer but an attack (ldaptor would buffer 2 GiB, facts/ldaptor.md 7.3)."""
@@ -247,7 +247,7 @@ async def open_line(
 ) -> Line:
     """A line on which something may be said: verified when there is `trust`. ValueError, LineError,
     Refusal."""
-    tls = _tls_options(trust, address.host) if trust is not None else None
+    tls = client_tls(trust.server_name or address.host, trust.ca_file) if trust is not None else None
     line = Line(tls_from_the_start=address.ldaps)
     endpoint: Any = HostnameEndpoint(cast(Any, reactor), address.host, address.port, timeout=patience)
     if tls is not None and address.ldaps:
@@ -307,26 +307,6 @@ def demand_success(answer: Any) -> str:
     except ValueError:
         raise Refusal(ResultCode.OTHER, f"result {code}: {text}") from None
     raise Refusal(known, text, matched_dn=text_of(answer.matchedDN))
-
-
-def _tls_options(trust: Trust, host: str) -> IOpenSSLClientConnectionCreator:
-    """Verifies the chain and the name; TLS 1.2 or later (Twisted's default). ValueError names the CA file."""
-    name = trust.server_name or host
-    if trust.ca_file is None:
-        return optionsForClientTLS(name, trustRoot=cast(Any, platformTrust)())
-    try:
-        with open(trust.ca_file, "rb") as file:
-            pem = file.read()
-    except OSError as error:
-        raise ValueError(f"the CA file {trust.ca_file} cannot be read: {error.strerror}") from None
-    marker = b"-----BEGIN CERTIFICATE-----"
-    try:
-        authorities = [Certificate.loadPEM(marker + block) for block in pem.split(marker)[1:]]
-    except Exception:
-        authorities = []
-    if not authorities:
-        raise ValueError(f"the CA file {trust.ca_file} holds no certificate in PEM form")
-    return optionsForClientTLS(name, trustRoot=cast(Any, trustRootFromCertificates)(authorities))
 
 
 def _why_lost(reason: Failure, handshaking: bool) -> LineError:

@@ -12,7 +12,10 @@ from provserver.ldap.ber import element
 from provserver.ldap.ber_writing import SEQUENCE
 from provserver.ldap.decoding import ALL_DECODERS, MAX_INT, decode_content
 from provserver.ldap.encoding import (
+    before_value,
+    encode_attribute,
     encode_entry,
+    encode_entry_of,
     encode_message,
     encode_result,
     encode_search_entry,
@@ -77,8 +80,11 @@ __all__ = [
     "RESPONSE_TAGS",
     "RemoteProtocolError",
     "SEARCH_RESULT_DONE",
+    "before_value",
     "decode_message",
+    "encode_attribute",
     "encode_entry",
+    "encode_entry_of",
     "encode_message",
     "encode_result",
     "encode_search_entry",

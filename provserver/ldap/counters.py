@@ -69,12 +69,18 @@ class EntriesSent:
         self._counts: dict[int, int] = {}
 
     def send(self, data: bytes) -> None:
-        length = data[1]
-        start = 2 if length < 128 else 2 + (length & 0x7F)  # of the message id, an INTEGER
-        end = start + 2 + data[start + 1]
-        if data[end] == SEARCH_RESULT_ENTRY:
-            message_id = int.from_bytes(data[start + 2 : end], "big")
-            self._counts[message_id] = self._counts.get(message_id, 0) + 1
+        at = 0
+        while at < len(data):
+            length = data[at + 1]
+            start = at + 2  # of the message id, an INTEGER
+            if length >= 128:
+                start += length & 0x7F
+                length = int.from_bytes(data[at + 2 : start], "big")
+            end = start + 2 + data[start + 1]
+            if data[end] == SEARCH_RESULT_ENTRY:
+                message_id = int.from_bytes(data[start + 2 : end], "big")
+                self._counts[message_id] = self._counts.get(message_id, 0) + 1
+            at = start + length
         self._send(data)
 
     def of(self, message_id: int) -> int:

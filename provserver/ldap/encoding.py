@@ -83,15 +83,48 @@ def encode_entry(dn: str | bytes, attributes: Iterable[tuple[str | bytes, Sequen
     """The operation of a SearchResultEntry, to be `enveloped`, once or again."""
     encoded = []
     for description, values in attributes:
-        name = _description(description) if isinstance(description, str) else octets(description)
-        if len(values) == 1:
-            values_encoded = octets(values[0])
-        else:
-            values_encoded = b"".join([octets(value) for value in values])
-        content = name + tlv(SET, values_encoded)
-        encoded.append(tlv(SEQUENCE, content))
-    name = octets(_utf8(dn) if isinstance(dn, str) else dn)
-    return tlv(0x64, name + tlv(SEQUENCE, b"".join(encoded)))
+        if len(values) == 1 and isinstance(description, str):
+            value = values[0]
+            before = before_value(description)
+            length = len(value)
+            if length < len(before):
+                encoded.append(before[length])
+                encoded.append(value)
+                continue
+        encoded.append(encode_attribute(description, values))
+    return encode_entry_of(dn, b"".join(encoded))
+
+
+def encode_entry_of(dn: str | bytes, attributes: bytes) -> bytes:
+    """The same, of attributes that are encoded already, one after the other."""
+    name = _utf8(dn) if isinstance(dn, str) else dn
+    before_name, before_all = header(OCTET_STRING, len(name)), header(SEQUENCE, len(attributes))
+    length = len(before_name) + len(name) + len(before_all) + len(attributes)
+    return b"".join((header(0x64, length), before_name, name, before_all, attributes))
+
+
+def encode_attribute(description: str | bytes, values: Sequence[bytes]) -> bytes:
+    """One attribute of an entry."""
+    name = _description(description) if isinstance(description, str) else octets(description)
+    return tlv(SEQUENCE, name + tlv(SET, b"".join([octets(value) for value in values])))
+
+
+@lru_cache(maxsize=1024)
+def before_value(description: str) -> tuple[bytes, ...]:
+    """What precedes a single value in the encoding of its attribute, by the value's length; as far as all
+    lengths are one octet (127 or less), which is nearly all there is.
+    """
+    name = _description(description)
+    longest = 127 - len(name) - 4  # headers of the SET and of the value
+    return tuple(
+        [
+            header(SEQUENCE, len(name) + 4 + length)
+            + name
+            + header(SET, 2 + length)
+            + header(OCTET_STRING, length)
+            for length in range(longest + 1)
+        ]
+    )
 
 
 def encode_result(

@@ -1,4 +1,4 @@
-"""The values of extended operations (RFC 4511 4.12): Password Modify, Cancel, Who am I.
+"""The values of extended operations (RFC 4511 4.12): Password Modify, Cancel, Who am I, and two of our own.
 
 Passwords are `Secret` from the moment they are read.
 """
@@ -10,7 +10,15 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Self
 
 from provserver.ldap.limits import DEFAULT_LIMITS, Limits
-from provserver.ldap.messages import CANCEL, PASSWORD_MODIFY, WHO_AM_I, ExtendedRequest, ExtendedResponse
+from provserver.ldap.messages import (
+    CANCEL,
+    CLEAR_GUARD,
+    EXPLAIN,
+    PASSWORD_MODIFY,
+    WHO_AM_I,
+    ExtendedRequest,
+    ExtendedResponse,
+)
 from provserver.ldap.results import SUCCESS, Result
 from provserver.ldap.values import (
     MalformedValue,
@@ -21,6 +29,7 @@ from provserver.ldap.values import (
     optional,
     read_text,
     sequence,
+    text,
     utf8,
 )
 from provserver.records import record
@@ -157,13 +166,69 @@ class YouAre(ExtendedValue):
         return None if self.authorization_id is None else utf8(self.authorization_id)
 
 
+@record
+class Explain(ExtendedValue):
+    """Why a password is taken or refused on an account, and where it goes: SEQUENCE { account LDAPString }.
+    (Ours; answered to administrators.)
+    """
+
+    oid: ClassVar[str] = EXPLAIN
+    name: ClassVar[str] = "Explain request"
+
+    account: str
+    """A DN, or `Namespace:Directory:name`."""
+
+    @classmethod
+    def _read(cls, value: bytes | None, limits: Limits) -> Self:
+        parts = Parts.of_sequence(value, "explainRequestValue")
+        return parts.complete(cls(parts.text("account")))
+
+    def encode(self) -> bytes:
+        return sequence(text(self.account))
+
+
+@record
+class Explained(ExtendedValue):
+    """The explanation, a JSON object (docs/why-no-password.md); None is what comes with any result but
+    success.
+    """
+
+    oid: ClassVar[str] = EXPLAIN
+    name: ClassVar[str] = "Explain response"
+
+    explanation: str | None
+
+    @classmethod
+    def _read(cls, value: bytes | None, limits: Limits) -> Self:
+        return cls(None if value is None else read_text(value, "explanation"))
+
+    def encode(self) -> bytes | None:
+        return None if self.explanation is None else utf8(self.explanation)
+
+
+@record
+class ClearGuard(Explain):
+    """Clear the echo guard of an account. (Ours.)"""
+
+    oid: ClassVar[str] = CLEAR_GUARD
+    name: ClassVar[str] = "Clear Guard request"
+
+
+@record
+class GuardCleared(Explained):
+    """The explanation as it is now, with `cleared`: whether there was anything to clear."""
+
+    oid: ClassVar[str] = CLEAR_GUARD
+    name: ClassVar[str] = "Clear Guard response"
+
+
 EXTENDED_REQUESTS: Final[Mapping[str, type[ExtendedValue]]] = MappingProxyType(
-    {kind.oid: kind for kind in (PasswordModify, Cancel, WhoAmI)}
+    {kind.oid: kind for kind in (PasswordModify, Cancel, WhoAmI, Explain, ClearGuard)}
 )
 """What a client may ask, by object identifier."""
 
 EXTENDED_RESPONSES: Final[Mapping[str, type[ExtendedValue]]] = MappingProxyType(
-    {kind.oid: kind for kind in (PasswordModified, Cancelled, YouAre)}
+    {kind.oid: kind for kind in (PasswordModified, Cancelled, YouAre, Explained, GuardCleared)}
 )
 """What is answered, by the object identifier of the request: these responses have no name of their own."""
 

@@ -75,7 +75,7 @@ class Outlet:
         transport.registerProducer(self, True)
 
     def send(self, data: bytes) -> None:
-        """Send an encoded message; after the end it is dropped."""
+        """Send encoded messages; after the end they are dropped."""
         if self.closed:
             return
         self._gathered.append(data)

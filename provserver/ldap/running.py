@@ -15,6 +15,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from provserver.isolated import isolated
+
 _log = Logger(__name__)
 
 K = TypeVar("K")
@@ -26,6 +28,7 @@ Done = Callable[[K, "T | None", "Exception | None"], None]
 
 def run(coroutine: Coroutine[object, object, T], done: Done[K, T], key: K) -> Task[K, T] | None:
     """Run the coroutine until it waits (its Task is returned), or to its end (`done` was called before)."""
+    coroutine = isolated(coroutine)
     try:
         waiting_for = coroutine.send(None)
     except StopIteration as end:

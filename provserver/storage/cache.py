@@ -53,12 +53,14 @@ class Remembered(Generic[K, V]):
 class Record:
     """An entry, its row number, and what it weighs in memory. Never changed: a write makes another."""
 
-    __slots__ = ("entry", "seq", "used", "weight")
+    __slots__ = ("entry", "packed", "seq", "used", "weight")
 
-    def __init__(self, seq: int, entry: Entry, weight: int) -> None:
+    def __init__(self, seq: int, entry: Entry, weight: int, *, packed: bool = False) -> None:
         self.seq = seq
         self.entry = entry
         self.weight = weight
+        self.packed = packed
+        """Whether the attributes are as they were read."""
         self.used = False
         """Whether it was asked for since `Records` last looked; the one thing that does change."""
 
@@ -90,6 +92,10 @@ class Records:
         if record is not None:
             record.used = True
         return record
+
+    def glimpse(self, entry_id: EntryId) -> Record | None:
+        """By id, without keeping it any longer for that."""
+        return self._by_id.get(entry_id)
 
     def put(self, record: Record) -> None:
         """Remember a record in place of what was known of its entry, whatever its name was."""

@@ -101,6 +101,8 @@ class NewDelivery:
     options: int = 0
     """PasswordOption flags."""
     claimed: bool = False
+    event: int = 0
+    """What is known of it before its first attempt: an event id of `delivery.events`."""
 
 
 @record
@@ -201,6 +203,8 @@ class Commit:
     """Global users: every unsent delivery of theirs that was in the outbox before (not claimed) is
     cancelled.
     """
+    quiet: EntryId | None = None
+    """An account to which nothing may be on its way; Conflict otherwise."""
     journal: tuple[JournalEvent, ...] = ()
 
 
@@ -263,6 +267,11 @@ class Store(Protocol):
     async def read(self, dn: DN) -> Entry | None: ...
 
     async def read_id(self, entry: EntryId) -> Entry | None: ...
+
+    async def read_ids(self, entries: Sequence[EntryId]) -> Sequence[Entry]:
+        """Those of these entries that exist, in this order; for somebody who looks at each of them once, and
+        asks for no more than a batch of a search at a time.
+        """
 
     async def find(self, key: str, value: bytes) -> tuple[EntryId, ...]:
         """Ids of the entries that hold `value` (matched by the type's equality rule) in an indexed attribute.
@@ -341,7 +350,11 @@ class Store(Protocol):
 
     async def outbox_size(self) -> int: ...
 
-    async def marks(self, account: EntryId) -> Sequence[Mark]: ...
+    async def on_its_way(self, account: EntryId) -> bool:
+        """Whether an attempt to set this account's password was claimed and has not been settled."""
+
+    async def marks(self, account: EntryId) -> Sequence[Mark]:
+        """What was sent to an account, oldest first."""
 
     async def forget_marks(self, older_than: float) -> int:
         """Remove the marks whose attempt ended before that time."""

@@ -15,8 +15,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FORMER_FORMAT: Final = 1
+"""Differs in the bodies of entries only, and both kinds are read (`bodies`)."""
 _APPLICATION_ID: Final = 0x70727673  # "prvs", so that file(1) and we know our own
+_STAMP: Final = f"PRAGMA user_version = {FORMAT}"
 _STATEMENTS: Final = 256
 _PAGE_CACHE_KIB: Final = 32_768
 
@@ -85,6 +88,11 @@ class Database:
         """The connection to read with now, on the reactor thread: sees what is on disk."""
         return self._second if self.committing else self.writing
 
+    def make_current(self) -> None:
+        """Before the first write: what is written now, an older version would take for damage."""
+        if self.writing.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+            self.writing.execute(_STAMP)
+
     def begin(self) -> None:
         """Begin a write transaction."""
         self.writing.execute("BEGIN IMMEDIATE")
@@ -139,9 +147,7 @@ def _connect(path: Path | None, *, durable: bool) -> sqlite3.Connection:
 
 def _lay_out(connection: sqlite3.Connection) -> None:
     tables = resources.files("provserver.storage.sql").joinpath("sqlite.sql").read_text("utf-8")
-    connection.executescript(
-        f"BEGIN; {tables} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
-    )
+    connection.executescript(f"BEGIN; {tables} PRAGMA application_id = {_APPLICATION_ID}; {_STAMP}; COMMIT;")
 
 
 def _problem(connection: sqlite3.Connection) -> str:
@@ -152,7 +158,7 @@ def _problem(connection: sqlite3.Connection) -> str:
         return f"is no store: {error}"
     if application != _APPLICATION_ID:
         return "is no store: it is an SQLite file of something else"
-    if version != FORMAT:
+    if version not in (FORMAT, _FORMER_FORMAT):
         return f"has format {version}; this version of provserver reads format {FORMAT}"
     return ""
 

@@ -43,6 +43,7 @@ class DeliveryWrites:
         self._waiting = 0
         self._settled: set[DeliveryId] = set()
         self._claims: list[Claim] = []
+        self._claimed_for: set[EntryId] = set()
         self._settlements: list[tuple[int, Settlement, bool]] = []
         self._inserts: list[Row] = []
         self._ends: list[Row] = []
@@ -54,6 +55,7 @@ class DeliveryWrites:
         self._waiting = 0
         self._settled = set()
         self._claims = []
+        self._claimed_for = set()
         self._settlements = []
         self._inserts = []
         self._ends = []
@@ -92,6 +94,7 @@ class DeliveryWrites:
         if new.claimed:
             state, sent = CLAIMED, at
             self._claims.append(Claim(seq, new, at, at, at + CLAIM_AT_COMMIT_LEASE))
+            self._claimed_for.add(new.account)
         else:
             state, sent = _PENDING_CODE, None
             self._waiting += 1
@@ -110,8 +113,18 @@ class DeliveryWrites:
                 state,
                 at,
                 at,
+                new.event,
                 sent,
             )
+        )
+
+    def on_its_way(self, account: EntryId) -> bool:
+        """Whether something is claimed for an account, as this transaction sees it."""
+        if account not in self._outbox.on_their_way and account not in self._claimed_for:
+            return False
+        claims = (*self._outbox.claimed.values(), *self._claims)
+        return any(
+            claim.delivery.account == account and claim.delivery.id not in self._settled for claim in claims
         )
 
     def cancel_for(self, users: Sequence[EntryId], at: float) -> tuple[Delivery, ...]:
@@ -185,6 +198,7 @@ class DeliveryWrites:
             rows.close()
         self._database.writing.executemany(sql.CLAIM_DELIVERY, [(now, claim.seq) for claim in claims])
         self._claims.extend(claims)
+        self._claimed_for.update(claim.delivery.account for claim in claims)
         return [claim.row() for claim in claims]
 
     def forget_marks(self, older_than: float, limit: int) -> tuple[int, int]:

@@ -145,9 +145,9 @@ class LoadingStore(SqliteStore):
         row = self._connection.execute(sql.ENTRY_BY_KEY, (key,)).fetchone()
         if row is None:
             return None
-        _, entry_id, name, _, body = row
+        _, entry_id, name, _, body, _ = row
         try:
-            return EntryId(entry_id), name, bodies.decode(body)
+            return EntryId(entry_id), name, bodies.read(body)
         except bodies.DamagedBody as error:
             raise StoreUnusable(f"the entry '{name}' of the store is damaged: {error}") from error
 
@@ -208,16 +208,19 @@ class LoadingStore(SqliteStore):
         self._index_ids()
         return await super().read_id(entry)
 
+    async def read_ids(self, entries: Sequence[EntryId]) -> Sequence[Entry]:
+        self._index_ids()
+        return await super().read_ids(entries)
+
     async def find(self, key: str, value: bytes) -> tuple[EntryId, ...]:
         self._settle()
         return await super().find(key, value)
 
-    async def search(
+    def search(
         self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits, trail: Trail | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
         self._settle()
-        async for batch in super().search(base, scope, filter, limits, trail):
-            yield batch
+        return super().search(base, scope, filter, limits, trail)
 
     async def commit(self, commit: Commit) -> Committed:
         if all(isinstance(write, Put) and not write.expected for write in commit.writes):

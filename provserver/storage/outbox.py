@@ -156,6 +156,8 @@ class Outbox:
     def __init__(self, database: Database, *, mark_count: int) -> None:
         self._database = database
         self.claimed: dict[DeliveryId, Claim] = {}
+        self.on_their_way: dict[EntryId, int] = {}
+        """How many of them there are for an account."""
         self.waiting: int = database.reading.execute(sql.COUNT_WAITING).fetchone()[0]
         self._earliest_lease = math.inf
         self._accounts: Remembered[EntryId, _Account] = Remembered(mark_count)
@@ -253,6 +255,8 @@ class Outbox:
 
     def was_claimed(self, claim: Claim) -> None:
         delivery = claim.delivery
+        if delivery.id not in self.claimed:
+            self.on_their_way[delivery.account] = self.on_their_way.get(delivery.account, 0) + 1
         self.claimed[delivery.id] = claim
         if claim.until < self._earliest_lease:
             self._earliest_lease = claim.until
@@ -265,7 +269,10 @@ class Outbox:
 
     def was_settled(self, seq: int, settlement: Settlement, final: bool) -> None:
         """The attempt has ended; `final`: and so has the delivery."""
-        self.claimed.pop(settlement.delivery, None)
+        if self.claimed.pop(settlement.delivery, None) is not None:
+            left = self.on_their_way.pop(settlement.account) - 1
+            if left:
+                self.on_their_way[settlement.account] = left
         known = self._accounts.get(settlement.account)
         if known is None:
             return

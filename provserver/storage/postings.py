@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
+from provserver.directory.computed import OF_CHILDREN, OF_ENTRY
 from provserver.directory.entries import Attribute, Entry
 from provserver.directory.schema import Schema
 from provserver.ldap.results import Refusal
@@ -16,6 +17,9 @@ Term = tuple[int, bytes]
 _LONGEST: Final = 128
 """Bytes. Longer values are indexed by their beginning and a digest, so that an index page holds many."""
 _KEPT: Final = 64
+_DIGEST: Final = 32
+_DIGESTED: Final = _KEPT + _DIGEST
+"""The length of what stands for such a value, which a shorter one may happen to be."""
 _REMEMBERED: Final = 65_536
 _LONGEST_REMEMBERED: Final = 256
 _OPTION: Final = ";"
@@ -25,7 +29,7 @@ def indexed(normalised: bytes) -> bytes:
     """A normalised value as it is indexed."""
     if len(normalised) <= _LONGEST:
         return normalised
-    return normalised[:_KEPT] + blake2b(normalised, digest_size=32).digest()
+    return normalised[:_KEPT] + blake2b(normalised, digest_size=_DIGEST).digest()
 
 
 class Postings:
@@ -55,6 +59,15 @@ class Postings:
                 self._terms.clear()
             self._terms[key, value] = term
         return term
+
+    def says_all(self, key: str, term: Term) -> bool:
+        """Whether those that are found by a term are exactly those that an assertion of its value is true of.
+        Not if a digest may stand for the value, nor where what is asserted is judged by rules of its own.
+        """
+        if key in OF_ENTRY or key in OF_CHILDREN:
+            return False
+        type = self._schema.attribute_types[key]
+        return len(term[1]) != _DIGESTED and type.asserted == type.comparable
 
     def of(self, entry: Entry) -> set[Term]:
         """Every term of an entry."""

@@ -1,14 +1,13 @@
 """The embedded store: one SQLite file, one process, one writer.
 
 Reads are answered on the reactor thread, mostly from memory. Writes are gathered and share an fsync
-(`writer`). What is where: `tree` and `outbox` read, `transactions` and `deliveries` write, `planning` chooses
-how a search walks.
+(`writer`). What is where: `tree` and `outbox` read, `transactions` and `deliveries` write, `searching` goes
+where `planning` says.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,12 @@ from typing import Any, Final, Self
 from twisted.internet.defer import Deferred
 
 from provserver.directory.entries import Entry, EntryId
-from provserver.directory.filtering import compile_filter
+from provserver.directory.filtering import Predicate, compile_filter
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
-from provserver.directory.scopes import in_scope
 from provserver.ldap.filters import Filter, Present, Scope
-from provserver.ldap.results import Refusal, ResultCode
 from provserver.storage import statements as sql
+from provserver.storage.batches import batches
 from provserver.storage.codes import KINDS
 from provserver.storage.contract import (
     AccountStatus,
@@ -45,12 +43,11 @@ from provserver.storage.followers import Followers
 from provserver.storage.indexing import index_by
 from provserver.storage.lock import StoreLock
 from provserver.storage.outbox import Outbox
-from provserver.storage.planning import Few, Witness, plan
+from provserver.storage.planning import Witness
+from provserver.storage.searching import TreeSearch
 from provserver.storage.transactions import Transaction
 from provserver.storage.tree import Tree
 from provserver.storage.writer import QUICK, StoreClosed, Writer
-
-Predicate = Callable[[Entry], bool | None]
 
 _FORGET_AT_ONCE: Final = 500
 """Rows in one transaction."""
@@ -76,6 +73,7 @@ class SqliteStore:
         self._reactor = reactor
         self._lock = lock
         self._open = True
+        database.make_current()
         database.writing.execute(sql.RELEASE_ORPHANS)
         self._tree = Tree(
             database, index_by(schema, database), entry_bytes=entry_bytes, find_count=find_count
@@ -144,49 +142,38 @@ class SqliteStore:
 
     async def read(self, dn: DN) -> Entry | None:
         record = self._known_at(dn.key) or self._tree.at(dn.key)
-        return record.entry if record is not None else None
+        if record is None:
+            return None
+        return self._tree.unpacked(record) if record.packed else record.entry
 
     async def read_id(self, entry: EntryId) -> Entry | None:
         record = self._known_with_id(entry) or self._tree.with_id(entry)
-        return record.entry if record is not None else None
+        if record is None:
+            return None
+        return self._tree.unpacked(record) if record.packed else record.entry
+
+    async def read_ids(self, entries: Sequence[EntryId]) -> Sequence[Entry]:
+        return self._tree.with_ids(entries)
 
     async def find(self, key: str, value: bytes) -> tuple[EntryId, ...]:
         return self._tree.find(key, value)
 
-    async def search(
+    def search(
         self, base: DN, scope: Scope, filter: Filter, limits: SearchLimits, trail: Trail | None = None
     ) -> AsyncGenerator[Sequence[Entry], None]:
-        wanted = self._predicate(filter)
-        if scope is Scope.BASE:
-            record = self._tree.at(base.key)
-            if record is not None and wanted(record.entry) is True:
-                yield (record.entry,)
-            return
-        walk = plan(base, scope, filter, self._schema, self._tree)
-        left = limits.candidates or sys.maxsize
-        looked = False
-        while walk is not None and (records := walk.step(limits.batch)):
-            if looked:
-                await self._turn()
-            looked = True
-            too_many = len(records) > left
-            found = [
-                [
-                    record.entry
-                    for record in (records if not too_many else records[:left])
-                    if in_scope(record.entry.dn, base, scope) and wanted(record.entry) is True
-                ]
-            ]
-            left -= len(records)
-            del records  # it may be long until more is asked for: nothing is held while we wait
-            yield found.pop()  # also when there is none, so that the caller can look at the clock
-            if too_many:
-                raise Refusal(
-                    ResultCode.ADMIN_LIMIT_EXCEEDED,
-                    f"the search would look at more than {limits.candidates} entries",
-                )
-        if trail is not None and type(walk) is Few:
-            trail.witness = walk.witness(base)
+        return batches(
+            TreeSearch(
+                base,
+                scope,
+                filter,
+                limits,
+                trail,
+                tree=self._tree,
+                schema=self._schema,
+                predicate=self._predicate,
+                turn=self._turn,
+            )
+        )
 
     def unchanged(self, witness: object) -> bool:
         return isinstance(witness, Witness) and witness.still_true(self._tree)
@@ -249,6 +236,9 @@ class SqliteStore:
     async def outbox_size(self) -> int:
         return self._outbox.size
 
+    async def on_its_way(self, account: EntryId) -> bool:
+        return account in self._outbox.on_their_way
+
     async def marks(self, account: EntryId) -> Sequence[Mark]:
         return self._outbox.marks(account)
 
@@ -307,8 +297,8 @@ class SqliteStore:
 
 
 _BOUNDS: Final[dict[str, Any]] = {
-    "entry_bytes": 224 * 2**20,
-    "find_count": 200_000,
+    "entry_bytes": 192 * 2**20,
+    "find_count": 150_000,
     "mark_count": 200_000,
     "quick": QUICK,
 }

@@ -12,15 +12,19 @@ from typing import Final
 
 # The tree
 
-_ENTRY: Final = "seq, id, dn, version, body"
+_ENTRY: Final = "seq, id, dn, version, body, key"
 ENTRY_BY_KEY: Final = f"SELECT {_ENTRY} FROM entry WHERE key = ?"
 ENTRY_BY_ID: Final = f"SELECT {_ENTRY} FROM entry WHERE id = ?"
 ENTRY_BY_SEQ: Final = f"SELECT {_ENTRY} FROM entry WHERE seq = ?"
+ENTRIES_BY_POSTING: Final = (
+    f"SELECT {_ENTRY} FROM posting p JOIN entry e ON e.seq = p.entry"
+    " WHERE p.attribute = ? AND p.value = ? AND p.entry > ? AND p.entry <= ? ORDER BY p.entry LIMIT ?"
+)
 SEQ_BY_KEY: Final = "SELECT seq FROM entry WHERE key = ?"
 ANY_ENTRY: Final = "SELECT 1 FROM entry LIMIT 1"
 LAST_ENTRY: Final = "SELECT coalesce(max(seq), 0) FROM entry"
 ENTRIES_AFTER: Final = f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"
-ENTRIES_IN_RANGE: Final = f"SELECT {_ENTRY}, key FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
+ENTRIES_IN_RANGE: Final = f"SELECT {_ENTRY} FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?"
 ALL_IN_RANGE: Final = "SELECT dn, body FROM entry WHERE key >= ? AND key < ? ORDER BY key"
 COUNT_IN_RANGE: Final = "SELECT count(*) FROM (SELECT 1 FROM entry WHERE key >= ? AND key < ? LIMIT ?)"
 CHILDREN: Final = f"SELECT {_ENTRY} FROM entry WHERE parent = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
@@ -80,7 +84,7 @@ _DELIVERY: Final = (
 INSERT_DELIVERY: Final = (
     "INSERT INTO delivery (seq, id, change, user, account, account_hash, endpoint, sealed, mark, options,"
     " state, attempts, created, due, event, text, sent, ended)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', ?, NULL)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '', ?, NULL)"
 )
 END_DELIVERY: Final = (
     "UPDATE delivery SET state = ?, sealed = x'', attempts = attempts + (state = 3), event = ?, text = ?,"

@@ -135,6 +135,8 @@ class Transaction:
             record = self._record(entry_id)
             if record is None or record.entry.version != version:
                 raise Conflict(f"entry {entry_id} is no longer at version {version}")
+        if commit.quiet is not None and self.deliveries.on_its_way(commit.quiet):
+            raise Conflict(f"a password is on its way to {commit.quiet}")
         if commit.writes:
             changes = self._plain_changes(commit.writes)
             if changes is not None:
@@ -297,13 +299,12 @@ class Transaction:
         """The rows below a name, parents first, while they may leave it."""
         after, high = subtree_range(dn)
         while rows := self._execute(sql.ENTRIES_IN_RANGE, (after, high, _STEP)).fetchall():
-            for row in rows:
-                yield row[:5]
+            yield from rows
             after = rows[-1][5]
 
     def _carry(self, row: EntryRow, dn: DN, renumbered: bool, commit: Commit) -> None:
         """A new name for an entry whose parent has one. The row keeps its number if the top could."""
-        old, entry_id, _, version, _ = row
+        old, entry_id, _, version, _, _ = row
         seq = old
         if renumbered:
             seq = self._next_entry

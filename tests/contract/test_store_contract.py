@@ -44,6 +44,18 @@ async def test_nothing_is_read_where_nothing_is(store: Store) -> None:
 
 
 @test
+async def test_several_are_read_in_the_order_asked_for(store: Store) -> None:
+    await plant(store)
+    ids = [EntryId(f"cn={name},ou=boxes,dc=im") for name in ("e", "a", "nobody", "c", "a")]
+    await store.read_id(ids[3])
+    for _ in range(2):
+        several = await store.read_ids(ids)
+        assert [one.id for one in several] == [ids[0], ids[1], ids[3], ids[1]]
+        assert list(several) == [await store.read_id(one.id) for one in several]
+    assert list(await store.read_ids(())) == []
+
+
+@test
 async def test_values_are_octets_whatever_they_hold(store: Store) -> None:
     octets = [bytes(range(256)), b"", b"\x1d0\x1e\x1f\x1d", b"\x00", "ü".encode(), b"\xff\xfe"]
     await add(store, entry("dc=im", "top", description=octets))

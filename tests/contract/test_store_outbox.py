@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from store_tree import BY, NOW, Opening, claimed, deliver, delivery, entry, settled
+from store_tree import BY, NOW, Opening, change, claimed, deliver, delivery, entry, settled
+from twisted.internet.defer import Deferred
 
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import Commit, Conflict, DeliveryState, Mark, MarkFate, Put, Store
@@ -120,6 +121,29 @@ async def test_what_is_held_is_not_claimed_until_it_is_released(store: Store) ->
     assert await store.endpoints_due(NOW + 1e6) == ([], None)
     await store.settle(settled(new, DeliveryState.RETRYING, due=NOW, mark=MarkFate.REMOVED))
     assert await claimed(store) == ["d"]
+
+
+@test
+async def test_a_commit_can_demand_that_nothing_is_on_its_way_to_an_account(store: Store) -> None:
+    """On its way: claimed in whatever manner, and not settled; also within the same moment."""
+    account, new = EntryId("acc"), delivery("d", "u", "acc", claimed=True)
+    assert not await store.on_its_way(account)
+    await change(store, quiet=account)
+    together = [change(store, deliveries=(new,)), change(store, quiet=account)]
+    first, second = [Deferred.fromCoroutine(one) for one in together]
+    await first
+    with pytest.raises(Conflict):
+        await second
+    assert await store.on_its_way(account)
+    await change(store, quiet=EntryId("another"))
+    await store.settle(settled(new, DeliveryState.RETRYING, due=NOW))
+    assert not await store.on_its_way(account)
+    await change(store, quiet=account)
+    assert await claimed(store) == ["d"]
+    with pytest.raises(Conflict):
+        await change(store, quiet=account)
+    await store.settle(settled(new, DeliveryState.UPDATED))
+    await change(store, quiet=account)
 
 
 @test

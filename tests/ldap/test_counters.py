@@ -66,8 +66,11 @@ def test_entries_are_counted_for_whoever_wants_to_know(stage: Stage) -> None:
     counted = {}
 
     async def finds(connection: Connection, message: Message) -> bytes:
-        for _ in range(message.id % 1000):
-            connection.send(encode_search_entry(message.id, "cn=" + "x" * message.id, ()))
+        found = [
+            encode_search_entry(message.id, "cn=" + "x" * message.id, ()) for _ in range(message.id % 1000)
+        ]
+        connection.send(found[0])
+        connection.send(b"".join(found[1:]))
         counted[message.id] = connection.entries_of(message.id)
         return success(message)
 

@@ -14,8 +14,12 @@ from provserver.ldap.extended import (
     EXTENDED_RESPONSES,
     Cancel,
     Cancelled,
+    ClearGuard,
+    Explain,
+    Explained,
     ExtendedError,
     ExtendedValue,
+    GuardCleared,
     PasswordModified,
     PasswordModify,
     WhoAmI,
@@ -25,7 +29,15 @@ from provserver.ldap.extended import (
     encode_request,
     encode_response,
 )
-from provserver.ldap.messages import CANCEL, PASSWORD_MODIFY, WHO_AM_I, ExtendedRequest, ExtendedResponse
+from provserver.ldap.messages import (
+    CANCEL,
+    CLEAR_GUARD,
+    EXPLAIN,
+    PASSWORD_MODIFY,
+    WHO_AM_I,
+    ExtendedRequest,
+    ExtendedResponse,
+)
 from provserver.ldap.results import Result, ResultCode
 from provserver.vault.secret import Secret
 
@@ -41,6 +53,8 @@ REQUESTS: list[tuple[ExtendedValue, str, str | None]] = [
     (Cancel(5), CANCEL, "3003 020105"),  # ldapexop
     (Cancel(2**31 - 1), CANCEL, "3006 0204 7fffffff"),
     (WhoAmI(), WHO_AM_I, None),  # RFC 4532 2.1
+    (Explain("cn=a"), EXPLAIN, "3006 0404 636e3d61"),
+    (ClearGuard("a:b:c"), CLEAR_GUARD, "3007 0405 613a623a63"),
 ]
 
 RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
@@ -50,6 +64,9 @@ RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
     (YouAre("u:xxyyz@EXAMPLE.NET"), WHO_AM_I, "753a787879797a404558414d504c452e4e4554"),  # RFC 4532 2.2
     (YouAre(""), WHO_AM_I, ""),  # slapd
     (YouAre(None), WHO_AM_I, None),
+    (Explained('{"at": 1}'), EXPLAIN, "7b 226174223a2031 7d"),
+    (Explained(None), EXPLAIN, None),
+    (GuardCleared("{}"), CLEAR_GUARD, "7b7d"),
 ]
 
 
@@ -115,6 +132,9 @@ def test_unknown_components_at_the_end_are_ignored() -> None:
         (CANCEL, "020105", "cancelRequestValue does not start with tag 30"),
         (CANCEL, "3003 0201ff", "cancelRequestValue.cancelID is not an integer between 0 and 2147483647"),
         (WHO_AM_I, "3000", "the value is there, but none is expected"),
+        (EXPLAIN, None, "explainRequestValue is missing"),
+        (CLEAR_GUARD, "3002 0400 00", "explainRequestValue is followed by other octets"),
+        (EXPLAIN, "3003 0401 ff", "explainRequestValue.account is not UTF-8"),
     ],
 )
 def test_what_is_wrong_is_named(oid: str, octets: str | None, problem: str) -> None:
@@ -134,7 +154,8 @@ def test_a_value_that_is_cut_off_or_goes_on_is_refused(oid: str, octets: str) ->
 
 
 @pytest.mark.parametrize(
-    ("oid", "octets"), [(PASSWORD_MODIFY, "3002 8001"), (CANCEL, "00"), (WHO_AM_I, "ff")]
+    ("oid", "octets"),
+    [(PASSWORD_MODIFY, "3002 8001"), (CANCEL, "00"), (WHO_AM_I, "ff"), (EXPLAIN, "ff"), (CLEAR_GUARD, "ff")],
 )
 def test_a_response_that_is_none_is_refused(oid: str, octets: str) -> None:
     with pytest.raises(ExtendedError, match=EXTENDED_RESPONSES[oid].name):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 
 import pytest
+from first_version import of_first_version
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provserver.directory.entries import Attribute
-from provserver.storage.bodies import DamagedBody, Form, decode, encode
+from provserver.storage.bodies import VERSION, DamagedBody, Form, decode, encode, read
 
 _words = st.text(
     st.characters(codec="ascii", min_codepoint=0x20, exclude_characters=";"), min_size=1, max_size=12
@@ -65,6 +67,25 @@ def test_a_form_that_is_filled_is_the_body_of_its_attributes(
         for key, held in zip(varying, values, strict=True):
             filled[key] = Attribute(attributes[key].description, tuple(held))
         assert form.fill(values) == encode(filled)
+
+
+@given(_attributes)
+def test_a_body_of_the_first_version_is_read(attributes: dict[str, Attribute]) -> None:
+    found = read(of_first_version(attributes))
+    assert found == attributes
+    assert list(found) == list(attributes)
+    assert encode(found) == encode(attributes)
+
+
+def test_a_body_of_another_version_is_damage_and_says_so() -> None:
+    with pytest.raises(DamagedBody, match="version 2, found b'\\\\x03'"):
+        read(b"\x03" + encode({})[1:])
+
+
+def test_a_body_whose_names_do_not_fit_is_damage_and_says_so() -> None:
+    packed = b"cn\x1fsn\x1eone"
+    with pytest.raises(DamagedBody, match="2 names, 1 attributes"):
+        decode(VERSION + zlib.crc32(packed, 2).to_bytes(4, "big") + packed)
 
 
 def test_a_form_takes_its_varying_attributes_in_their_order() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from first_version import of_first_version
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 
@@ -20,8 +21,10 @@ from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import And, Equality, Filter, Present, Scope
 from provserver.storage import writer
+from provserver.storage.bodies import decode
 from provserver.storage.contract import Conflict, DeliveryState, JournalEvent, MarkFate, Put, StoreLocked
-from provserver.storage.database import Database, StoreUnusable
+from provserver.storage.database import FORMAT, Database, StoreUnusable
+from provserver.storage.dumping import DumpedStore
 from provserver.storage.planning import Few, _Children, _Postings, _Range, plan
 from provserver.storage.sqlite import SqliteStore, StoreClosed
 
@@ -111,6 +114,43 @@ async def test_opening_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
             await opened(path)
         with pytest.raises(StoreUnusable):  # and it has let go of the lock
             await opened(path)
+
+
+def _format_of(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.close()
+    return number
+
+
+@test
+async def test_a_store_of_the_first_format_goes_on_as_one_of_this(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await opened(path, new=True)
+    await plant(store)
+    await store.close()
+    connection = sqlite3.connect(path)
+    for seq, body in connection.execute("SELECT seq, body FROM entry").fetchall():
+        connection.execute("UPDATE entry SET body = ? WHERE seq = ?", (of_first_version(decode(body)), seq))
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    with DumpedStore(path) as dumped:
+        before = [(dn, dict(attributes)) for dn, attributes in dumped.entries(TOP)]
+    assert _format_of(path) == 1, "reading changes nothing"
+    store = await opened(path)
+    assert _format_of(path) == FORMAT
+    assert len(await names(store)) == 10
+    a = await store.read(DN.parse("cn=a,ou=boxes,dc=im"))
+    assert a is not None
+    assert dict(before)[a.dn.text] == a.attributes
+    await change(store, Put(entry(a.dn, a.id, badge="99"), a.version))
+    assert await store.find("badge", b"99") == (a.id,)
+    await store.close()
+    with DumpedStore(path) as dumped:
+        after = dict(dumped.entries(TOP))
+    assert after.pop(a.dn.text)["badge"].values == (b"99",)
+    assert after == {dn: attributes for dn, attributes in before if dn != a.dn.text}
 
 
 @test

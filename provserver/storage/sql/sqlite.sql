@@ -1,4 +1,4 @@
--- The SQLite store, format 1. Statements that use it: provserver/storage/statements.py.
+-- The SQLite store, format 2. Statements that use it: provserver/storage/statements.py.
 -- Names of states and kinds are numbers here: provserver/storage/codes.py.
 
 
