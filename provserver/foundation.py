@@ -20,13 +20,18 @@ from provserver.directory.entries import EntryId
 from provserver.directory.schema import Schema
 from provserver.imps.endpoints import Endpoints
 from provserver.imps.inclusions import Inclusions
-from provserver.imps.parameters import Parameters
+from provserver.imps.parameters import Parameters, problem_of
 from provserver.imps.views import Views
 from provserver.operations.edits import Rooms
+from provserver.passwords.clearing import GuardClearing
 from provserver.passwords.credentials import loading
+from provserver.passwords.explaining import Explainer
+from provserver.passwords.gates import Gates
 from provserver.passwords.hashing import Hasher
+from provserver.passwords.lists import Lists
+from provserver.passwords.opinions import Advice, External
 from provserver.passwords.policy import Policy
-from provserver.passwords.profile import ProfileRules
+from provserver.passwords.profile import ProfileRules, sense_of_profile
 from provserver.settings import Settings
 from provserver.storage.arrivals import LoadedStore
 from provserver.storage.contract import Store
@@ -87,6 +92,12 @@ def new_uuid() -> str:
     return str(uuid.uuid4())
 
 
+def lists_of(settings: Settings, directory: Path = Path()) -> Lists:
+    """The lists that the settings name, to be read; relative to the directory."""
+    named = settings.passwords.dictionary, settings.passwords.breached
+    return Lists(*[directory / name if name else None for name in named])
+
+
 @dataclass(frozen=True)
 class Foundation:
     """What every command stands on, server running or not."""
@@ -115,13 +126,23 @@ def lay_foundation(
     wall: Callable[[], float] = time.time,
     pool: ThreadPool | None = None,
     reactor: Any = None,
+    lists: Lists | None = None,
+    external: External | None = None,
 ) -> Foundation:
-    """Put the offline rooms together. Without `pool`, passwords are hashed where they are."""
+    """Put the offline rooms together. Without `pool`, passwords are hashed where they are; without `lists`,
+    those of the settings are named, but not read; without `external` nobody else judges passwords.
+    """
     views = Views(settings.server.domain)
     inclusions = Inclusions(store, views.domain)
     hasher = Hasher(settings.passwords, pool, reactor, waiting_limit=settings.passwords.hashing_queue)
     seal = Seal(keys)
-    policy = Policy(store, views.domain, hasher)
+    lists = lists if lists is not None else lists_of(settings)
+    parameters = Parameters(store, views.domain)
+    advice = None
+    if external is not None:
+        refuse = settings.external_policy.unreachable == "refuse"
+        advice = Advice(external, parameters, store, wall, silence_is_refusal=refuse)
+    policy = Policy(store, views.domain, hasher, lists, advice)
 
     async def rules() -> ProfileRules:
         return (await policy.current()).rules
@@ -137,6 +158,10 @@ def lay_foundation(
         new_id=lambda: EntryId(new_uuid()),
         wall=wall,
         stamp=generalized_time,
+        meanings={
+            "eTConfigParam": problem_of,
+            "eTPasswordProfile": sense_of_profile(views.domain, lists),
+        },
     )
     return Foundation(
         settings=settings,
@@ -144,7 +169,7 @@ def lay_foundation(
         schema=schema,
         store=store,
         views=views,
-        parameters=Parameters(store, views.domain),
+        parameters=parameters,
         inclusions=inclusions,
         endpoints=Endpoints(store, views.domain),
         hasher=hasher,
@@ -153,3 +178,21 @@ def lay_foundation(
         rooms=rooms,
         wall=wall,
     )
+
+
+def gates_of(foundation: Foundation) -> Gates:
+    """The gates of an exchange."""
+    f = foundation
+    return Gates(f.store, f.views.domain, f.inclusions, f.endpoints, f.parameters)
+
+
+def explainer_of(foundation: Foundation, gates: Gates) -> Explainer:
+    """Who explains accounts."""
+    f = foundation
+    memory = f.settings.passwords.echo_memory
+    return Explainer(f.store, gates, f.inclusions, f.endpoints, f.parameters, memory, f.wall)
+
+
+def clearing_of(foundation: Foundation, gates: Gates) -> GuardClearing:
+    """Who clears echo guards."""
+    return GuardClearing(foundation.store, gates, foundation.parameters, foundation.wall)

@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -19,7 +19,9 @@ from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from provserver.connectors.contract import Account, Connector, ConnectorKind, Fold, keep_as_is
 from provserver.connectors.emulated import EmulatedEndpoints
@@ -30,7 +32,15 @@ from provserver.delivery.transactions import AttemptLog
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
-from provserver.foundation import Foundation, generalized_time, lay_foundation
+from provserver.foundation import (
+    Foundation,
+    clearing_of,
+    explainer_of,
+    gates_of,
+    generalized_time,
+    lay_foundation,
+    lists_of,
+)
 from provserver.imps.endpoints import Endpoint, leaf_value
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.imps.profiles import Identities
@@ -57,12 +67,23 @@ from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
 from provserver.passwords.committing import Commits, ExchangeSettings, row_of
 from provserver.passwords.exchange import Exchange
+from provserver.passwords.expiry import Expiry
+from provserver.passwords.external.asking import PolicyService
+from provserver.passwords.external.opening import policy_service
+from provserver.passwords.external.signing import SharedSecret, SharedSecretError
+from provserver.passwords.forgetting import Forgetting
 from provserver.passwords.gates import Gates
 from provserver.passwords.generating import Generator
 from provserver.passwords.hashing import Hasher, hashing_pool
+from provserver.passwords.lists import Lists
+from provserver.passwords.managers import Managers
+from provserver.passwords.policy import Policy
+from provserver.passwords.profile import ProfileError
 from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
 from provserver.passwords.resetting import AccountResets
+from provserver.passwords.rules.listing import ListError
+from provserver.passwords.upgrading import Upgrades
 from provserver.passwords.verdicts import Verdicts
 from provserver.settings import Settings, SettingsError
 from provserver.storage.contract import Delivery, Put, Store
@@ -104,6 +125,13 @@ class EndpointFacts:
                 fold = keep_as_is
             known = self._folds[endpoint.id] = (endpoint.version, fold)
         return known[1]
+
+    def schemes_of(self, endpoint: Endpoint) -> Container[str]:
+        """In which schemes the endpoint takes passwords that came encoded; none, if it cannot be made."""
+        try:
+            return self.connector(endpoint).accepts.schemes
+        except (LookupError, ValueError):
+            return ()
 
     def connector(self, endpoint: Endpoint) -> Connector:
         """A closed connector. UnknownKind, SettingsError."""
@@ -152,7 +180,12 @@ class ProvisioningServer(MultiService):
         logs: Path | None = None,
         clock: IReactorTime | None = None,
         wall: Callable[[], float] = time.time,
+        lists: Lists | None = None,
+        directory: Path = Path(),
     ) -> None:
+        """`lists` are read at the start; without them, those of the settings, from where we stand.
+        `directory`: what other files of the settings are relative to.
+        """
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's services have no types
         self.settings = settings
         self.emulated = EmulatedEndpoints()
@@ -162,6 +195,7 @@ class ProvisioningServer(MultiService):
         self._clock = clock or cast(IReactorTime, reactor)
         self._wall = wall
         self._logs = logs
+        self._lists = lists if lists is not None else lists_of(settings)
         self._ports: list[tuple[str, IListeningPort]] = []
         self._files: list[LogFile] = []
         self._pool = hashing_pool(settings.passwords.hashing_threads)
@@ -170,6 +204,7 @@ class ProvisioningServer(MultiService):
         self._counters = Counters()
         self._offences = Offences(self._clock.seconds, settings.logging.repeat_time)
         self._bind_guard = self._make_bind_guard()
+        self.external = self._make_external(directory)
         self._lasting = Lasting()
         self._factory: LdapServerFactory | None = None
         self._tls: ServerTls | None = None
@@ -177,16 +212,28 @@ class ProvisioningServer(MultiService):
 
     async def start(self, *, store: Store, tls: ServerTls | None) -> None:
         """Accept connections on the store's tree; from here on the store is this server's to close.
-        CannotListenError.
+        CannotListenError, ListError.
         """
         self._store = store
         self._tls = tls
+        self._lists.take(self._lists.read())
         self._pool.start()
         self._bind_pool.start()
         settings = self.settings
         self.foundation = foundation = lay_foundation(
-            settings, self._keys, self._schema, store, wall=self._wall, pool=self._pool, reactor=self._reactor
+            settings,
+            self._keys,
+            self._schema,
+            store,
+            wall=self._wall,
+            pool=self._pool,
+            reactor=self._reactor,
+            lists=self._lists,
+            external=self.external,
         )
+        if self.external is not None:
+            self.external.setServiceParent(self)  # type: ignore[no-untyped-call]
+        await self._look_at_profile(foundation.policy)
         self._etatrans = Etatrans(self._etatrans_sink(), self._wall, os.getpid())
         self._etatrans.level = await foundation.parameters.get(TRANSACTION_LOG_LEVEL)
         self._requests = Requests(self._etatrans)
@@ -208,6 +255,9 @@ class ProvisioningServer(MultiService):
             AttemptLog(facts, self._requests),
         )
         self.couriers.setServiceParent(self)  # type: ignore[no-untyped-call]
+        memory = settings.passwords.echo_memory
+        forgetting = Forgetting(store, foundation.parameters, self._clock, self._wall, memory)
+        forgetting.setServiceParent(self)  # type: ignore[no-untyped-call]
         handler = Chain(self._house(foundation, facts))
         doors = self._doors()
         self._factory = LdapServerFactory(
@@ -229,13 +279,29 @@ class ProvisioningServer(MultiService):
             self._listen("ldaps", where.ldaps_address, where.ldaps_port, door)
 
     def renew(self) -> None:
-        """Take what was changed on disk: the certificate is read again, logs that were moved away are begun
-        anew.
+        """Take what was changed on disk: the certificate is read again, and the lists that passwords are
+        looked up in; logs that were moved away are begun anew.
         """
         if self._tls is not None:
             self._tls.renew()
         for file in self._files:
             file.reopen()
+        if self._lists.are_named:
+            reading = deferToThreadPool(self._reactor, self._pool, self._lists.read)
+            reading.addCallbacks(self._lists.take, self._lists_unread)
+
+    def _lists_unread(self, failure: Failure) -> None:
+        failure.trap(ListError)  # type: ignore[no-untyped-call]  # Twisted's failures have no types
+        _log.error("{error}; the lists that were read before stay in force", error=failure.getErrorMessage())
+
+    async def _look_at_profile(self, policy: Policy) -> None:
+        """Say at once what every change of a password would be told."""
+        try:
+            await policy.current()
+        except ProfileError as error:
+            _log.error(
+                "no password can be changed: the Password Profile makes no sense: {error}", error=str(error)
+            )
 
     async def stop(self) -> None:
         """Refuse new connections, tell the old ones, finish what was begun, close the store."""
@@ -256,6 +322,7 @@ class ProvisioningServer(MultiService):
         for file in self._files:
             file.close()
         self._files.clear()
+        self._lists.close()
 
     async def exchanges_ended(self) -> None:
         """Exchanges that were begun end, within `server.shutdown_time`; what is not committed by then was
@@ -278,16 +345,20 @@ class ProvisioningServer(MultiService):
 
     def _house(self, foundation: Foundation, facts: EndpointFacts) -> House:
         settings = self.settings
-        exchange, resets = self._exchanges(foundation, facts)
+        gates = gates_of(foundation)
+        exchange, resets = self._exchanges(foundation, facts, gates)
         return House(
             rooms=foundation.rooms,
             parameters=foundation.parameters,
             identities=Identities(),
             exchange=exchange,
             resets=resets,
+            explainer=explainer_of(foundation, gates),
+            clearing=clearing_of(foundation, gates),
             generator=Generator(foundation.policy, os.urandom),
             lasting=self._lasting,
-            password_check=self._password_check(),
+            password_check=self._password_check(foundation.store),
+            expiry=Expiry(foundation.store, foundation.policy, self._wall),
             bind_guard=self._bind_guard,
             subschema=Subschema(self._schema, foundation.views),
             etatrans=self._etatrans,
@@ -326,11 +397,12 @@ class ProvisioningServer(MultiService):
         )
         return Doors(limits, self._counters, self._offences)
 
-    def _password_check(self) -> PasswordCheck:
+    def _password_check(self, store: Store) -> PasswordCheck:
         """With threads of its own: a crowd that binds does not hold up exchanges."""
         binds = self.settings.binds
         hasher = Hasher(self.settings.passwords, self._bind_pool, self._reactor, waiting_limit=binds.queue)
-        return PasswordCheck(hasher, self._clock.seconds, os.urandom(32), binds.memory)
+        upgrades = Upgrades(store, hasher, self._wall)
+        return PasswordCheck(hasher, upgrades, self._clock.seconds, os.urandom(32), binds.memory)
 
     def _make_bind_guard(self) -> BindGuard:
         binds = self.settings.binds
@@ -350,17 +422,42 @@ class ProvisioningServer(MultiService):
         )
         return BindGuard(settings, self._clock, self._offences)
 
-    def _exchanges(self, foundation: Foundation, facts: EndpointFacts) -> tuple[Exchange, AccountResets]:
+    def _make_external(self, directory: Path) -> PolicyService | None:
+        settings = self.settings.external_policy
+        if not settings.urls:
+            return None
+        if not settings.secret_file:
+            raise SettingsError("external_policy.secret_file", "expected a file, since there are urls to ask")
+        try:
+            secret = SharedSecret.load(directory / settings.secret_file)
+        except SharedSecretError as error:
+            raise SettingsError("external_policy.secret_file", str(error)) from None
+        try:
+            return policy_service(
+                settings,
+                secret,
+                directory / settings.authority if settings.authority else None,
+                reactor=self._reactor,
+                clock=self._clock,
+                wall=self._wall,
+                random=os.urandom,
+            )
+        except ValueError as error:
+            raise SettingsError("external_policy.authority", str(error)) from None
+
+    def _exchanges(
+        self, foundation: Foundation, facts: EndpointFacts, gates: Gates
+    ) -> tuple[Exchange, AccountResets]:
         passwords = self.settings.passwords
-        store, domain = foundation.store, foundation.views.domain
+        store = foundation.store
         settings = ExchangeSettings(
             propagation_wait=passwords.propagation_wait,
             partial_failure_result=passwords.partial_failure_result,
             echo_memory=passwords.echo_memory,
             outbox_limit=self.settings.delivery.outbox_limit,
         )
-        gates = Gates(store, domain, foundation.inclusions, foundation.endpoints, foundation.parameters)
         queues, new_id = UserQueues(), names(os.urandom)
+        managers = Managers(foundation.parameters, foundation.views)
         commits = Commits(
             store=store,
             inclusions=foundation.inclusions,
@@ -390,12 +487,17 @@ class ProvisioningServer(MultiService):
             settings=settings,
             commits=commits,
             queues=queues,
+            managers=managers,
         )
         resets = AccountResets(
             store=store,
             gates=gates,
             inclusions=foundation.inclusions,
+            parameters=foundation.parameters,
             policy=foundation.policy,
+            is_current=exchange.is_current,
+            schemes_of=facts.schemes_of,
+            managers=managers,
             commits=commits,
             queues=queues,
             new_id=new_id,

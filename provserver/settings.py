@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -96,6 +97,35 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _urls(help: str) -> Any:
+    return _setting(
+        (),
+        help,
+        check=lambda listed: all(map(_is_safe_url, listed)),
+        expected="a list of https:// addresses, or http:// ones of this machine (127.0.0.1, ::1, localhost)",
+    )
+
+
+def _is_safe_url(text: str) -> bool:
+    """Whether a password may go there: over TLS, or without leaving this machine."""
+    try:
+        place = urlsplit(text)
+        host, _ = place.hostname, place.port
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' "<>\\#')
+    if not plain or not host or "@" in place.netloc:
+        return False
+    return place.scheme == "https" or (place.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +235,7 @@ class PasswordSettings:
     scheme: str = _setting(
         "argon2id",
         "How new passwords are hashed. The ssha schemes are fast to guess: for labs and comparisons.",
-        choices=("argon2id", "pbkdf2-sha256", "scrypt", "ssha512", "ssha256", "ssha"),
+        choices=("argon2id", "pbkdf2-sha256", "scrypt", "ssha512", "ssha384", "ssha256", "ssha"),
     )
     argon2_memory: int = _setting(
         19456, "KiB of memory for one Argon2id derivation.", minimum=128, maximum=2**20
@@ -226,7 +256,10 @@ class PasswordSettings:
     scrypt_r: int = _setting(8, "Block size of scrypt.", minimum=1, maximum=16)
     scrypt_p: int = _setting(5, "Parallelization of scrypt.", minimum=1, maximum=16)
     hashing_threads: int = _setting(
-        2, "Threads that hash; each needs the memory set above.", minimum=1, maximum=256
+        0,
+        "Threads that hash; each needs the memory set above. 0: one for each core.",
+        minimum=0,
+        maximum=256,
     )
     hashing_queue: int = _setting(
         1000, "Passwords that may wait for them; then the answer is busy.", minimum=1
@@ -248,9 +281,64 @@ class PasswordSettings:
     verdict_memory: float = _seconds(
         30.0, "Seconds for which a passed test spares the sync after it the checks. 0: off.", maximum=600
     )
+    dictionary: str = _setting(
+        "",
+        "Words that provWordLength of the Password Profile keeps out of passwords: a text file, one word a "
+        "line, read at the start and at SIGHUP. Relative to the instance. Empty: none.",
+    )
+    breached: str = _setting(
+        "",
+        "Hashes of breached passwords, for provBreachCount of the Password Profile: a file, or a folder of "
+        "ranges, of Pwned Passwords, opened at the start and at SIGHUP. Relative to the instance. Empty: "
+        "none.",
+    )
     require_protected_connection: bool = _setting(
         True, "Refuse passwords over clear text from anywhere but loopback (result 13)."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPolicySettings:
+    """A service that judges passwords too, where the parameter Use External Password Policies is yes."""
+
+    urls: tuple[str, ...] = _urls(
+        "Where it answers: https:// addresses (on this machine http:// too), in the order of fail-over. "
+        "Empty: the Password Profile alone."
+    )
+    secret_file: str = _setting(
+        "",
+        "What requests and answers are signed with, and the service has too: a file of 32 bytes or more that "
+        "is its owner's alone. Relative to the instance.",
+    )
+    authority: str = _setting(
+        "",
+        "Certificates, in PEM, of those who vouch for the service. Relative to the instance. Empty: the "
+        "system's.",
+    )
+    unreachable: str = _setting(
+        "refuse",
+        "When nobody answers: refuse the password (result 52), or let the Password Profile judge alone.",
+        choices=("refuse", "profile"),
+    )
+    attempt_time: float = _seconds(
+        3.0, "Seconds for one address to answer, connection included.", minimum=0.01, maximum=600
+    )
+    total_time: float = _seconds(
+        8.0, "Seconds for all of them together, and for waiting to be asked.", minimum=0.01, maximum=600
+    )
+    down_time: float = _seconds(
+        30.0, "Seconds for which an address that failed is asked after the others.", maximum=86400
+    )
+    concurrency: int = _setting(
+        32, "Passwords that it is asked about at the same time.", minimum=1, maximum=1000
+    )
+    waiting: int = _setting(
+        1000, "Passwords that may wait to be asked about; then the answer is busy.", minimum=0
+    )
+    idle_time: float = _seconds(
+        30.0, "Seconds after which an unused connection to it is closed.", maximum=3600
+    )
+    answer_limit: int = _setting(64 * KIB, "Bytes that an answer may have.", minimum=KIB, maximum=MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +346,10 @@ class BindSettings:
     """How binds are checked, and guessing is slowed down. Nobody is ever locked out."""
 
     threads: int = _setting(
-        2, "Threads that check passwords of binds, beside those of passwords.hashing_threads.", minimum=1
+        0,
+        "Threads that check passwords of binds, beside passwords.hashing_threads. 0: one for each core.",
+        minimum=0,
+        maximum=256,
     )
     queue: int = _setting(200, "Binds that may wait for them; then the answer is busy.", minimum=1)
     memory: float = _seconds(
@@ -351,6 +442,7 @@ class Settings:
     connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     passwords: PasswordSettings = field(default_factory=PasswordSettings)
+    external_policy: ExternalPolicySettings = field(default_factory=ExternalPolicySettings)
     binds: BindSettings = field(default_factory=BindSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)

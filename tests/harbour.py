@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from provserver.directory.entries import EntryId
+from provserver.directory.entries import Attribute, Entry, EntryId
+from provserver.storage.contract import Commit, Put
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import WireClient
 from provserver.vault.secret import Secret
 
 SUFFIX: Final = "dc=im,dc=eta"
+PROFILE: Final = (
+    "eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,"
+    f"eTNamespaceName=CommonObjects,{SUFFIX}"
+)
 COMMON: Final = f"eTNamespaceName=CommonObjects,{SUFFIX}"
 AD_CORP: Final = f"eTADSDirectoryName=AD-Corp,eTNamespaceName=ActiveDirectory,{SUFFIX}"
 HPDEV01: Final = f"eTETCDirectoryName=hpdev01,eTNamespaceName=UNIX - etc,{SUFFIX}"
@@ -84,6 +89,15 @@ async def id_of(server: RunningServer, dn: str) -> EntryId:
     entry = await server.entry(dn)
     assert entry is not None, dn
     return entry.id
+
+
+async def overwrite(server: RunningServer, dn: str, name: str, *values: bytes) -> None:
+    """Write what no client could: an old store, or one whose settings have changed, may hold it."""
+    entry = await server.entry(dn)
+    assert entry is not None, dn
+    attributes = {**entry.attributes, name.lower(): Attribute(name, values)}
+    written = Put(Entry(entry.id, entry.dn, attributes, entry.version), entry.version)
+    await server.service.foundation.store.commit(Commit(at=0.0, by="tests", writes=(written,)))
 
 
 async def wire(server: RunningServer, user: str) -> WireClient:

@@ -13,8 +13,13 @@ import fidelity
 from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.events import MEANINGS
+from provserver.directory.schematext import Macros, read_definitions
+from provserver.foundation import shipped_schema_texts
 from provserver.imps.messages import Message, Reason
 from provserver.journal.events import Event
+from provserver.ldap.controls import PolicyError
+from provserver.passwords.profile import NUMBERS
+from provserver.passwords.reasons import PolicyRule
 from provserver.settings import reference as settings_reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -99,6 +104,34 @@ def connectors() -> str:
     return "\n".join(lines)
 
 
+def password_profile() -> str:
+    described = {
+        definition.name: definition.one("DESC") or ""
+        for _, text in shipped_schema_texts()
+        for definition in read_definitions("", text, Macros())
+    }
+    lines = [
+        "# The Password Profile",
+        "",
+        MADE,
+        "",
+        "Attributes of the one entry `eTPasswordProfileName=Password Profile,…`. A rule without a value, or",
+        "at 0, is not used. What they do, with examples: [set password rules](../set-password-rules.md).",
+        "",
+        "| attribute | | value |",
+        "|---|---|---|",
+    ]
+    names = {"provProfileEnabled": "TRUE or FALSE", **{one.name: one.expected for one in NUMBERS}}
+    lines += [f"| `{name}` | {described[name]} | {names[name]} |" for name in names]
+    lines += ["", "## Refusals", ""]
+    lines += ["The name that programs read, and the error of the password policy control.", ""]
+    lines += ["| rule | error |", "|---|---|"]
+    for rule in PolicyRule:
+        error = PolicyError(rule.behera_error)
+        lines.append(f"| `{rule.value}` | {int(error)}, {error.name.lower().replace('_', ' ')} |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page that is made, by its place below docs/."""
     return {
@@ -106,6 +139,7 @@ def pages() -> dict[str, str]:
         "reference/commands.md": commands(),
         "reference/messages.md": messages(),
         "reference/connectors.md": connectors(),
+        "reference/password-profile.md": password_profile(),
         "fidelity.md": fidelity.page(FROM_TABLE),
     }
 

@@ -31,6 +31,7 @@ class Order:
     numbers: dict[str, int]
     stamp: str
     by: str
+    meant: tuple[str, ...]
 
 
 def serve(connection: Connection) -> None:
@@ -38,7 +39,8 @@ def serve(connection: Connection) -> None:
     order: Order = connection.recv()
     new_id = identities(os.urandom).__next__
     schema = Schema.parse(order.schema)
-    caster = Caster(schema, Views(order.domain), order.numbers, order.stamp, order.by, new_id)
+    views = Views(order.domain)
+    caster = Caster(schema, views, order.numbers, order.stamp, order.by, new_id, order.meant)
     connection.send(READY)
     with collecting_between() as collect:
         while True:

@@ -47,7 +47,7 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 -- ourselves
-                [sys.executable, "-c", _RUN, str(theirs.fileno())],
+                [sys.executable, "-P", "-c", _RUN, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

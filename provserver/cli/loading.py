@@ -82,6 +82,7 @@ class Load:
             dict(self._store.numbers),
             rooms.stamp(self._bulk.at),
             self._by,
+            tuple(rooms.meanings),
         )
         with collecting_between() as collect, Crew(self._bulk.caster, order, self._workers) as crew:
             for path, block, parts in crew.cast(_blocks(paths, self._block)):

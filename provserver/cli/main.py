@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn, Protocol
 
 from provserver import __version__
-from provserver.cli import demo, dump, init, load, passwd, serve
+from provserver.cli import demo, dump, explain, guard, init, load, passwd, serve
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import InstanceError, KeyRingError, SettingsError
 
@@ -39,6 +39,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "dump": dump,
     "serve": serve,
     "passwd": passwd,
+    "explain": explain,
+    "guard": guard,
     "demo": demo,
 }
 

@@ -17,10 +17,12 @@ from provserver.cli.instance import Instance
 from provserver.cli.logs import start_logs
 from provserver.cli.offline import instance_at, opened
 from provserver.cli.running import run_until_done
+from provserver.foundation import lists_of
 from provserver.ldap.tls import PemFiles, ServerTls
+from provserver.passwords.rules.listing import ListError
 from provserver.service import ProvisioningServer
 
-HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C); SIGHUP renews logs and certificate"
+HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C); SIGHUP renews logs, certificate and lists"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +74,21 @@ async def started(instance: Instance, reactor: Any) -> ProvisioningServer:
     except (OSError, ValueError) as error:
         raise CommandFailed(f"the certificate cannot be used: {error}") from None
     schema, store = await opened(instance, reactor)
-    server = ProvisioningServer(instance.settings, instance.keys, schema, reactor, logs=instance.logs)
+    lists = lists_of(instance.settings, instance.directory)
+    server = ProvisioningServer(
+        instance.settings,
+        instance.keys,
+        schema,
+        reactor,
+        logs=instance.logs,
+        lists=lists,
+        directory=instance.directory,
+    )
     try:
         await server.start(store=store, tls=tls)
+    except ListError as error:
+        await server.stop()
+        raise CommandFailed(f"a list of passwords cannot be used: {error}") from None
     except CannotListenError as error:
         await server.stop()
         raise CommandFailed(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import field
 from enum import Enum, Flag, auto
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from provserver.directory.names import DN
 from provserver.records import record
@@ -32,6 +32,9 @@ class PasswordOption(Flag):
     FORCE_CHANGE_AT_LOGON = auto()
     UNLOCK_ACCOUNT = auto()
     VALIDATE_PASSWORD = auto()
+    ENCODED = auto()
+    """The secret is a stored form, `{SCHEME}…`, to be stored as it is. Only given to a connector that says in
+    `accepts` that its endpoint takes this scheme."""
 
 
 @record
@@ -125,12 +128,29 @@ def keep_as_is(password: bytes) -> bytes:
     return password
 
 
+ENCODINGS: Final = ("SSHA", "SSHA256", "SSHA384", "SSHA512", "PBKDF2-SHA256", "ARGON2")
+"""The schemes in which passwords may come to us encoded, and go on."""
+
+
 @record
 class Accepts:
-    """What kinds of secret an endpoint takes: clear text, and hashes of which schemes."""
+    """What kinds of secret an endpoint takes: clear text, and hashes of which schemes (in capitals, as in
+    `ENCODINGS`).
+    """
 
     clear_text: bool = True
     schemes: frozenset[str] = frozenset()
+
+
+_LONGEST_SCHEME: Final = 24
+
+
+def scheme_of(secret: Secret) -> str:
+    """`SSHA256` of `{ssha256}…`; empty when it does not begin like that."""
+    name, closed, rest = secret.reveal()[:_LONGEST_SCHEME].partition(b"}")
+    if not (name.startswith(b"{") and closed and rest and name.isascii()):
+        return ""
+    return name[1:].decode().upper()
 
 
 class Connector(Protocol):
@@ -147,7 +167,11 @@ class Connector(Protocol):
         """Let go of the line; never fails, harmless when closed already."""
 
     async def set_password(self, account: Account, secret: Secret, options: PasswordOption) -> None:
-        """Set the password as an administrator would; returns when it is confirmed. ConnectorFailure."""
+        """Set the password as an administrator would; returns when it is confirmed. ConnectorFailure.
+
+        With the option ENCODED the secret is a hash in one of the `accepts.schemes`: set as it is, never
+        hashed again.
+        """
 
     async def change_password(self, account: Account, old: Secret, new: Secret) -> None:
         """Change the password knowing the old one. Raises ConnectorFailure."""

@@ -93,7 +93,9 @@ class EmulatedEndpoint:
         self._fold: Fold = keep_as_is
 
     def holds(self, account: str, secret: Secret) -> bool:
-        """Whether the account's password at this endpoint is this one (folded as the endpoint folds)."""
+        """Whether the account's password at this endpoint is this one (folded as the endpoint folds). One
+        that it was sent encoded is that text: it does not hash.
+        """
         kept = self._digests.get(account)
         return kept is not None and hmac.compare_digest(kept[-1], self._digest(account, secret))
 
@@ -231,15 +233,15 @@ class EmulatedConnector:
         "min_length": "the endpoint's own policy: a shorter password is refused",
         "max_length": "a longer password cannot be taken at all",
         "history": "the endpoint's own policy: how many last passwords are refused; 0 is none",
+        "schemes": "hash schemes that it takes, e.g. SSHA,SSHA256; none (the default) takes clear text only",
     }
-
-    accepts = Accepts()
 
     def __init__(self, settings: Mapping[str, str], secrets: Mapping[str, Secret], reactor: object) -> None:
         given = Settings(settings, self.setting_names)
         known_secrets(secrets, {})
         self._clock = cast(IReactorTime, reactor)
         self._endpoint = self.endpoints[given.text("name")]
+        self.accepts: Accepts = given.accepts("schemes")
         self.fold: Fold = _FOLDS[given.choice("fold", FoldSetting.NONE)]
         secure = given.choice("security", SecuritySetting.SECURE) is SecuritySetting.SECURE
         self.security = Security.SECURE if secure else Security.NOT_SECURE
@@ -276,7 +278,7 @@ class EmulatedConnector:
             if fault.takes_it:
                 endpoint.take(account.name, secret, self._history)
             await self._suffer(fault)
-        if self._limited:
+        if self._limited and PasswordOption.ENCODED not in options:
             self._check(secret)
         endpoint.take(account.name, secret, self._history)
 

@@ -73,13 +73,14 @@ class LdapConnector:
         "filter": "how an account is looked up below base, e.g. (uid={name}); must find exactly one entry",
         "operation": "exop (the default): RFC 3062 Password Modify; replace: a modify of the attribute",
         "attribute": "what operation=replace replaces; userPassword when not given",
+        "schemes": "hash schemes in which the directory takes passwords that came encoded, e.g. SSHA,ARGON2: "
+        "they replace the attribute as they are; none (the default): clear text only",
         "ppolicy": "yes: a reset that must be changed at next logon sets pwdReset, one that unlocks removes "
         "pwdAccountLockedTime; no (the default): these wishes are passed over",
         "timeout": "seconds for connecting, and for each answer; 10 when not given",
     }
     secret_names: ClassVar[Mapping[str, str]] = {"bind_password": "the password that belongs to bind_dn"}
 
-    accepts = Accepts()
     fold: Fold = staticmethod(keep_as_is)
 
     def __init__(self, settings: Mapping[str, str], secrets: Mapping[str, Secret], reactor: object) -> None:
@@ -105,6 +106,7 @@ class LdapConnector:
             raise SettingsError("bind_password", "must be given, and not be empty")
         self._bind_password = password
         self._by = given.choice("operation", SettingBy.EXOP)
+        self.accepts: Accepts = given.accepts("schemes")
         self._attribute = given.text("attribute", "userPassword")
         self._ppolicy = given.flag("ppolicy", False)
         self._patience = given.number("timeout", 10.0, least=0.1, most=600.0)
@@ -146,7 +148,8 @@ class LdapConnector:
         client = self._line()
         dn = await self._dn(client, account)
         try:
-            if self._by is SettingBy.EXOP:
+            # RFC 3062 is for clear text: a server would hash the hash.
+            if self._by is SettingBy.EXOP and PasswordOption.ENCODED not in options:
                 await client.password_modify(dn, new=secret)
             else:
                 await client.set_attribute(dn, self._attribute, secret)

@@ -11,7 +11,7 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, cast
 
-from provserver.connectors.contract import Connector, ConnectorKind, SettingsError
+from provserver.connectors.contract import ENCODINGS, Accepts, Connector, ConnectorKind, SettingsError
 from provserver.vault.secret import Secret
 
 GROUP = "provserver.connectors"
@@ -136,6 +136,16 @@ class Settings:
         except ValueError:
             choices = ", ".join(str(member.value) for member in type(default))
             raise SettingsError(key, f"expected one of {choices}, got {text!r}") from None
+
+    def accepts(self, key: str) -> Accepts:
+        """Clear text, and the hash schemes that are named, with commas between them."""
+        named = frozenset(
+            name.strip().upper() for name in self._given.get(key, "").split(",") if name.strip()
+        )
+        unknown = sorted(named.difference(ENCODINGS))
+        if unknown:
+            raise SettingsError(key, f"expected some of {', '.join(ENCODINGS)}, got {unknown[0]!r}")
+        return Accepts(schemes=named)
 
 
 _FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

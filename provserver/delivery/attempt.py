@@ -1,7 +1,8 @@
 """One attempt to set one password: everything that is looked at before it is sent, and what its end means.
 
 The seal is opened last, right before the password goes out, and after it was made sure that no newer change
-of the user was committed in the meantime and that the line is as secure as the endpoint requires.
+of the user was committed in the meantime and that the line is as secure as the endpoint requires. Only one
+that came encoded is looked at before: an endpoint that does not take its scheme need not be called.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from provserver.connectors.contract import (
     PasswordInHistory,
     PasswordOption,
     Security,
+    scheme_of,
 )
 from provserver.delivery.events import MEANINGS, ConnectorBroken, Outcome, outcome_of
 from provserver.delivery.parcels import Parcel
@@ -93,7 +95,8 @@ class Courier:
             await self.connector.close()
 
 
-_OPTIONS = tuple(PasswordOption(flags) for flags in range(8))
+_OPTIONS = tuple(PasswordOption(flags) for flags in range(16))
+_ENCODED = PasswordOption.ENCODED.value
 _UPDATED = Ending(Outcome.UPDATED, DeliveryState.UPDATED, MarkFate.ENDED)
 
 
@@ -172,6 +175,10 @@ class Attempts:
         connector = courier.connector
         if connector is None or courier.version != endpoint.version:
             connector = await self._equip(courier, endpoint)
+        if parcel.delivery.options & _ENCODED:
+            if secret is None:
+                secret = self._unsealed(parcel)
+            _demand_scheme(connector, secret)
         if endpoint.require_secure:
             _demand_security(connector)
         await self._open(endpoint, connector, parcel)
@@ -222,10 +229,7 @@ class Attempts:
         if parcel.newest.change != parcel.delivery.change:
             raise _Stop(Outcome.OUT_OF_DATE, DeliveryState.CANCELLED)
         if secret is None:
-            try:
-                secret = self._open_seal(parcel.delivery)
-            except Exception as error:
-                raise _Stop(Outcome.SEAL_BROKEN, DeliveryState.HELD, type(error).__name__) from None
+            secret = self._unsealed(parcel)
         try:
             await connector.set_password(account, secret, _OPTIONS[parcel.delivery.options])
         except ConnectorFailure:
@@ -234,6 +238,12 @@ class Attempts:
             broken = _broken(error)
             broken.outcome_unknown = True
             raise broken from None
+
+    def _unsealed(self, parcel: Parcel) -> Secret:
+        try:
+            return self._open_seal(parcel.delivery)
+        except Exception as error:
+            raise _Stop(Outcome.SEAL_BROKEN, DeliveryState.HELD, type(error).__name__) from None
 
 
 def _nothing_sent(parcel: Parcel) -> MarkFate:
@@ -244,6 +254,13 @@ def _nothing_sent(parcel: Parcel) -> MarkFate:
 def _demand_security(connector: Connector) -> None:
     if connector.security is not Security.SECURE:
         raise _Stop(Outcome.NOT_SECURE, DeliveryState.HELD)
+
+
+def _demand_scheme(connector: Connector, encoded: Secret) -> None:
+    """No later attempt can send what we do not know: the end of this delivery, for all to see."""
+    scheme = scheme_of(encoded)
+    if scheme not in connector.accepts.schemes:
+        raise _Stop(Outcome.NEEDS_CLEAR_TEXT, DeliveryState.FAILED, f"Its scheme is {scheme}.")
 
 
 def _broken(error: Exception) -> ConnectorBroken:

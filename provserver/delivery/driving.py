@@ -11,10 +11,13 @@ from collections.abc import Callable, Coroutine
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from provserver.isolated import isolated
+
 
 def drive(coroutine: Coroutine[object, object, None], failed: Callable[[Exception], None]) -> None:
     """Run until it waits, and go on when what it waits for is there. `failed` is told an exception that
     escapes."""
+    coroutine = isolated(coroutine)
     try:
         waiting_for = coroutine.send(None)
     except StopIteration:

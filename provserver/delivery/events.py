@@ -65,6 +65,7 @@ class Outcome(IntEnum):
     NOT_SECURE = 7020
     SEAL_BROKEN = 7021
     CONNECTOR_BROKEN = 7022
+    NEEDS_CLEAR_TEXT = 7023
     RELEASED = 7030
 
 
@@ -146,6 +147,11 @@ MEANINGS: Final[Mapping[Outcome, Meaning]] = {
     ),
     Outcome.SEAL_BROKEN: Meaning(_ERROR, "The sealed password cannot be opened: nothing was sent."),
     Outcome.CONNECTOR_BROKEN: Meaning(_ERROR, "The connector has a fault.", line_is_good=False),
+    Outcome.NEEDS_CLEAR_TEXT: Meaning(
+        _ERROR,
+        "Not deliverable: needs clear text. The password came encoded, and the endpoint does not take that.",
+        code=ResultCode.UNWILLING_TO_PERFORM,
+    ),
     Outcome.RELEASED: Meaning(
         _INFO, "The server stopped before the password was sent.", code=ResultCode.CANCELED
     ),

@@ -38,6 +38,13 @@ class Message(Enum):
         "Global User '{user}' and associated account passwords update failed: {counts}",
         "[K]",
     )
+    PASSWORD_EXPIRED = _Form(
+        "E",
+        418,
+        "BGU",
+        "Bind to provisioning server as '{user}' faied: Password expiration date has passed.",
+        "seen (KB 229325, spelled like this there)",
+    )
     OBJECT_NOT_FOUND = _Form("E", 9001, "MAC", "'{dn}' does not exist", "ours")
     NOT_AN_ACCOUNT = _Form(
         "E", 9002, "MAC", "'{dn}' is not an account: it takes no password synchronisation", "ours"
@@ -87,6 +94,10 @@ class Message(Enum):
         "E", 9042, "BGU", "Bind to provisioning server failed: the certificate is no user's", "ours"
     )
 
+    MUST_CHANGE = _Form(
+        "E", 9045, "BGU", "Global User '{user}' must change its password before anything else", "ours"
+    )
+
     @property
     def source(self) -> str:
         return self.value.source
@@ -107,7 +118,20 @@ class Reason(Enum):
     NOT_ENABLED = "password synchronization is not enabled for Global User '{user}' (eTPropagatePassword)"
     SUSPENDED = "Global User '{user}' is suspended"
     PROPAGATION_DISABLED = "no passwords are sent to this endpoint (provDisablePasswordPropagation)"
+    NOT_THE_USERS = (
+        "it must be the current password of Global User '{user}' (Enforce Synchronized Account Passwords)"
+    )
     POLICY = "{refusals}"
+    NOT_ANOTHER = "the password must be another one than the administrator has set"
+    ENCODED_NOT_ALLOWED = (
+        "it is the stored form of a password; expected clear text, from all but synchronisation managers and "
+        "domain administrators"
+    )
+    ENCODED_UNREADABLE = "it begins like a password encoded as {scheme}, and cannot be read as one"
+    ENCODING_UNKNOWN = "passwords encoded as {scheme} are not taken; expected clear text, or one of {schemes}"
+    ENCODED_TOO_COSTLY = "the encoded password asks for too much memory or too many passes"
+    NEEDS_CLEAR_TEXT = "not deliverable: needs clear text; the endpoint takes no password encoded as {scheme}"
+    POLICY_UNREACHABLE = "the external password policy cannot be reached; try again later"
 
 
 def account_name(endpoint_type: str, account: str, endpoint: str) -> str:

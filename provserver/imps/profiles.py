@@ -12,6 +12,7 @@ from typing import Final
 from provserver.directory.access import Identity, Role
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN, InvalidName
+from provserver.imps.users import must_change
 from provserver.recent import Recent
 
 PROFILES_KEY = "etuseradminprofile"
@@ -37,7 +38,11 @@ def profile_dn(role: Role, user: DN) -> DN | None:
 
 
 def identity_of(user: Entry) -> Identity:
-    """What a global user may do, by its profiles and its scope."""
+    """What a global user may do, by its profiles and its scope; next to nothing while it must change its
+    password.
+    """
+    if must_change(user):
+        return Identity(Role.MUST_CHANGE, user.dn, user.id)
     profiles = {dn for value in user.texts(PROFILES_KEY) if (dn := _name(value)) is not None}
     role = Role.USER
     for candidate in (Role.DOMAIN_ADMINISTRATOR, Role.PASSWORD_ADMINISTRATOR) if profiles else ():

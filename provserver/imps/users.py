@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
+
+MUST_CHANGE: Final = "provMustChangePassword"
+"""On a global user whose password an administrator has set (ours)."""
+MUST_CHANGE_KEY: Final = MUST_CHANGE.lower()
 
 
 @lru_cache(16)
@@ -38,3 +43,8 @@ def is_suspended(user: Entry) -> bool:
 def may_propagate(user: Entry) -> bool:
     """`eTPropagatePassword` = 1: agents may change this user's password (seed 000)."""
     return user.text("etpropagatepassword") == "1"
+
+
+def must_change(user: Entry) -> bool:
+    """Whether this user may do nothing before it has changed its password."""
+    return user.text(MUST_CHANGE_KEY).upper() == "TRUE"

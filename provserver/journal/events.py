@@ -18,12 +18,17 @@ class Event(IntEnum):
     SYNC_ACCEPTED = 8010
     SYNC_REFUSED = 8011
     ECHO = 8012
+    GUARD_CLEARED = 8013
     USER_CHANGED = 8020
     USER_CHANGE_REFUSED = 8021
     ACCOUNT_RESET = 8022
     ACCOUNT_RESET_REFUSED = 8023
+    USER_RESET = 8024
+    USER_RESET_REFUSED = 8025
+    HASHED_ANEW = 8026
     DELIVERIES_CANCELLED = 8030
     TREE_CHANGED = 8040
+    EXTERNAL_POLICY_SILENT = 8050
 
 
 def event(at: float, kind: Event, text: str, fields: Mapping[str, str]) -> JournalEvent:

@@ -43,7 +43,9 @@ class Bulk:
         self._by = by
         self._failed = failed
         stamp = rooms.stamp(self.at)
-        self.caster: Final = Caster(rooms.schema, rooms.views, store.numbers, stamp, by, new_id)
+        self.caster: Final = Caster(
+            rooms.schema, rooms.views, store.numbers, stamp, by, new_id, frozenset(rooms.meanings)
+        )
         self._users: dict[str, Known] = {}
 
     async def land(self, block: Block, parts: Sequence[Part]) -> int:

@@ -8,7 +8,7 @@ as it is: the ordinary edits have the last word on it, and the words for what is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +19,7 @@ from provserver.directory.ldifblocks import Block
 from provserver.directory.names import DN, RDN
 from provserver.directory.nametext import LONGEST_REMEMBERED, parse_rdns
 from provserver.directory.schema import Schema
-from provserver.directory.tree import new_entry
+from provserver.directory.tree import STRUCTURAL_KEY, new_entry
 from provserver.imps.inclusions import account_class_of, inclusion_of, inclusions_container
 from provserver.imps.users import is_global_user
 from provserver.imps.views import Views
@@ -84,7 +84,9 @@ Part = Run | LdifRecord | LdifError
 
 
 class Caster:
-    """Makes rows of records. `new_id` gives ids that nobody has."""
+    """Makes rows of records. `new_id` gives ids that nobody has; `meant` are the structural classes of which
+    `meanings` wants to see every entry.
+    """
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class Caster:
         stamp: str,
         by: str,
         new_id: Callable[[], EntryId],
+        meant: Collection[str],
     ) -> None:
         self._schema = schema
         self._views = views
@@ -101,6 +104,7 @@ class Caster:
         self._stamp = stamp
         self._by = by
         self._new_id = new_id
+        self._meant = meant
         self._moulds: dict[Signature, Mould | None] = {}
         """None: there is none for that form."""
         self._classes_at: dict[tuple[str, ...], int] = {}
@@ -244,6 +248,8 @@ class Caster:
             entry_id = new.id or self._new_id()
             entry = new_entry(dn, new.kept, schema, entry_id, self._stamp, self._by)
         except Refusal:
+            return None
+        if entry.text(STRUCTURAL_KEY) in self._meant:
             return None
         if learn is not None:
             self._learn(learn, entry, attributes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, cast
 
-from provserver.directory.access import Identity
+from provserver.directory.access import Identity, Role
 from provserver.directory.schema import Schema
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.journal.etatrans import EVERYTHING, FAILURES, MASK, WRITES, Etatrans, leaf
@@ -39,14 +39,16 @@ from provserver.operations.accesses import Accesses, target_of
 from provserver.operations.asked import NOTHING_ASKED, Asked, read_controls
 from provserver.operations.bind import bind
 from provserver.operations.compare import compare
-from provserver.operations.context import House, Line, identity_on, nearest
+from provserver.operations.context import BoundAs, House, Line, identity_on, nearest
 from provserver.operations.extended import extended
 from provserver.operations.limits_reached import note_limit
 from provserver.operations.principals import acting_as
 from provserver.operations.referrals import demand_held_here
+from provserver.operations.restricted import demand_change_of_password
 from provserver.operations.search import Searches
 from provserver.operations.triggers import exchange, triggers_of
 from provserver.operations.writes import add, delete, modify, rename
+from provserver.passwords.expiry import Warned
 from provserver.passwords.hashing import HashingBusy
 
 _ANSWERS: Final[dict[type, int]] = {
@@ -135,8 +137,8 @@ class Chain:
                 accesses.operation(began, message, identity, line, unanswered)
             raise
         if asked.get(PasswordPolicyRequest) is not None:
-            error = None if policy_error is None else PolicyError(policy_error)
-            asked.answer(PasswordPolicyResponse(error=error))
+            error = _bound_by(operation, line) if policy_error is None else PolicyError(policy_error)
+            asked.answer(PasswordPolicyResponse(_warned(operation, line), error))
         result = answered.result if isinstance(answered, ExtendedResponse) else answered
         await self._log(message, identity, result, asked.cause)
         if accesses is not None:
@@ -159,6 +161,8 @@ class Chain:
         self, message: Message, identity: Identity, line: Line, asked: Asked
     ) -> Result | ExtendedResponse:
         house, operation = self._house, message.operation
+        if identity.role is Role.MUST_CHANGE:
+            demand_change_of_password(operation, identity, house.rooms.schema)
         if isinstance(operation, SearchRequest):
             return await self._searches.search(message.id, operation, identity, line, asked)
         if not isinstance(operation, BindRequest | ExtendedRequest):
@@ -214,3 +218,17 @@ def _shown(change: Change, schema: Schema) -> tuple[str, str]:
     hidden = schema.hides(description)
     text = MASK if hidden else ", ".join(value.decode(errors="replace") for value in values)
     return description, f"{text} [{change.kind.name}]"
+
+
+def _warned(operation: object, line: Line) -> Warned:
+    """What a bind is told of its password."""
+    bound = line.identity
+    return bound.warned if isinstance(operation, BindRequest) and isinstance(bound, BoundAs) else None
+
+
+def _bound_by(operation: object, line: Line) -> PolicyError | None:
+    """What a bind is told of what it may do: nothing, but change its password."""
+    bound = line.identity if isinstance(operation, BindRequest) else None
+    if isinstance(bound, BoundAs) and bound.identity.role is Role.MUST_CHANGE:
+        return PolicyError.CHANGE_AFTER_RESET
+    return None

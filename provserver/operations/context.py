@@ -29,7 +29,10 @@ from provserver.operations.proxying import StandIn, may_stand_in
 from provserver.operations.signposts import Signposts
 from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
+from provserver.passwords.clearing import GuardClearing
 from provserver.passwords.exchange import Exchange
+from provserver.passwords.expiry import Expiry, Warned
+from provserver.passwords.explaining import Explainer
 from provserver.passwords.generating import Generator
 from provserver.passwords.resetting import AccountResets
 from provserver.vault.secret import Secret
@@ -110,9 +113,12 @@ class House:
     identities: Identities
     exchange: Exchange
     resets: AccountResets
+    explainer: Explainer
+    clearing: GuardClearing
     generator: Generator
     lasting: Lasting
     password_check: PasswordCheck
+    expiry: Expiry
     bind_guard: BindGuard
     subschema: Subschema
     signposts: Signposts
@@ -139,6 +145,8 @@ class BoundAs:
     version: int
     asker: BoundAs | None = None
     """Who has authenticated, when it asked to be somebody else (a SASL authzid)."""
+    warned: Warned = None
+    """What the bind is told of its password, if it asks."""
 
 
 async def identity_on(line: Line, house: House) -> Identity:

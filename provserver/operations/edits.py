@@ -9,7 +9,7 @@ sealed, DN values are stored ending in the domain.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,20 +26,18 @@ from provserver.imps.inclusions import (
 )
 from provserver.imps.users import is_global_user
 from provserver.imps.views import Views
-from provserver.ldap.filters import And, Scope
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.operations.arriving import PASSWORD_KEY, arriving, inside, one_password
-from provserver.passwords.credentials import Credentials, NewPassword
-from provserver.storage.contract import Commit, JournalEvent, Put, Remove, SearchLimits, Store
+from provserver.operations.meanings import Meanings, demand_sense
+from provserver.operations.subtrees import demand_few, subtree
+from provserver.passwords.credentials import Credentials, NewPassword, with_credentials
+from provserver.passwords.encoded import NotTaken
+from provserver.storage.contract import Commit, JournalEvent, Put, Remove, Store
 from provserver.vault.keyring import KeyRing
 from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
 ENDPOINT_SECRET_KEY: Final = "provsecret"
-
-MOST_TOUCHED: Final = 10_000
-"""Entries that one rename or one deletion of a tree may change, because the store does nothing else
-meanwhile: a third of a second (measured)."""
 
 Change = tuple[int, str, Sequence[bytes]]
 """(kind as in RFC 4511 4.6, description, values)."""
@@ -60,6 +58,7 @@ class Rooms:
     wall: Callable[[], float]
     stamp: Callable[[float], str]
     """Wall-clock seconds to generalized time."""
+    meanings: Meanings
 
 
 class Edits:
@@ -96,7 +95,9 @@ class Edits:
         kept = [(d, await self._sealed(entry_id, d, v)) for d, v in new.kept]
         entry = new_entry(dn, kept, schema, entry_id, self._stamp, self._by)
         if new.password is not None:
-            entry = await self._with_password(entry, new.password)
+            given = [schema.key(description) for description, _ in kept]
+            entry = await self._with_password(entry, new.password, given)
+        demand_sense(entry, self._rooms.meanings)
         inclusion = await self._inclusion(new.owner, entry) if new.owner is not None else None
         self._put(entry, 0)
         if inclusion is not None:
@@ -123,7 +124,9 @@ class Edits:
             prepared.append((kind, description, await self._sealed(entry.id, description, ours)))
         changed = modified(entry, prepared, schema, self._stamp, self._by) if prepared else entry
         if password is not None:
-            changed = await self._with_password(changed, password)
+            given = [schema.key(description) for _, description, _ in prepared]
+            changed = await self._with_password(changed, password, given)
+        demand_sense(changed, self._rooms.meanings)
         self._put(changed, entry.version)
         return changed
 
@@ -184,16 +187,19 @@ class Edits:
             sealed.append(name.strip() + b"=" + base64.b64encode(box))
         return sealed
 
-    async def _with_password(self, entry: Entry, password: Secret) -> Entry:
+    async def _with_password(self, entry: Entry, password: Secret, given: Container[str]) -> Entry:
         """A password that an administrator loads: hashed, and not judged by the profile (as in a repository
-        load).
+        load). What is given beside it stays as it is: the day on which it expires.
         """
         if not is_global_user(entry):
             raise Refusal(ResultCode.OBJECT_CLASS_VIOLATION, "eTPassword can be stored on global users only")
-        attributes = dict(entry.attributes)
         credentials = Credentials.of(entry, self._rooms.keys)
-        attributes.update(await self._rooms.new_password(credentials, password, self._at))
-        return Entry(entry.id, entry.dn, attributes, entry.version)
+        try:
+            new = await self._rooms.new_password(credentials, password, self._at)
+        except NotTaken as refused:
+            raise Refusal(refused.code, f"eTPassword: {refused}") from None
+        kept = {key: attribute for key, attribute in new.items() if key not in given}
+        return Entry(entry.id, entry.dn, with_credentials(entry, kept), entry.version)
 
     async def _inclusion(self, owner: DN, account: Entry) -> Entry:
         if account_class_of(account) is None:
@@ -205,18 +211,3 @@ class Edits:
             )
         dn, attributes = self._rooms.inclusions.attributes(user, account)
         return new_entry(dn, attributes, self._rooms.schema, self._rooms.new_id(), self._stamp, self._by)
-
-
-async def subtree(store: Store, top: DN) -> AsyncIterator[Entry]:
-    """An entry and all below it, parents first."""
-    async for batch in store.search(top, Scope.SUBTREE, And(()), SearchLimits()):
-        for entry in batch:
-            yield entry
-
-
-def demand_few(touched: int) -> None:
-    """Refusal ADMIN_LIMIT_EXCEEDED when one request would change more entries than it may."""
-    if touched > MOST_TOUCHED:
-        raise Refusal(
-            ResultCode.ADMIN_LIMIT_EXCEEDED, f"expected at most {MOST_TOUCHED} entries to be changed at once"
-        )

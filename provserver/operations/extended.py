@@ -7,6 +7,8 @@ from provserver.imps.views import View, Views
 from provserver.ldap.extended import (
     Cancel,
     Cancelled,
+    ClearGuard,
+    Explain,
     ExtendedError,
     PasswordModify,
     WhoAmI,
@@ -19,6 +21,7 @@ from provserver.ldap.results import Refusal, ResultCode
 from provserver.operations.asked import Asked
 from provserver.operations.cancel import cancel
 from provserver.operations.context import House, Line
+from provserver.operations.explaining import clear_guard, explain
 from provserver.operations.password_modify import password_modify
 from provserver.operations.start_tls import start_tls
 
@@ -41,6 +44,10 @@ async def extended(
         return encode_response(YouAre(authorization_id(identity)))
     if isinstance(value, Cancel):
         return encode_response(Cancelled(), await cancel(value, message_id, line))
+    if isinstance(value, ClearGuard):
+        return await clear_guard(value, identity, line, house, asked)
+    if isinstance(value, Explain):
+        return await explain(value, identity, house)
     raise Refusal(ResultCode.PROTOCOL_ERROR, f"extended operation {request.oid} is not supported")
 
 

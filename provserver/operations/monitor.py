@@ -24,7 +24,7 @@ HELD_PASSWORD_KEY: Final = "provheldpassword"
 
 async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
     """`cn=monitor` as it is now. Refusal INSUFFICIENT_ACCESS_RIGHTS."""
-    _demand_administrator(identity, MONITOR_NAME)
+    demand_administrator(identity, MONITOR_NAME)
     counters = house.counters
     figures = {
         "provOutboxSize": await house.rooms.store.outbox_size(),
@@ -49,7 +49,7 @@ async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
 
 async def compare_held(account: Entry, value: bytes, identity: Identity, line: Line, house: House) -> Result:
     """compareTrue when the account's emulated endpoint holds this password."""
-    _demand_administrator(identity, str(account.dn))
+    demand_administrator(identity, str(account.dn))
     demand_confidentiality(line, house)
     held = await house.held(account, Secret(value))
     if held is None:
@@ -61,7 +61,8 @@ def _by_name(counts: Iterable[tuple[str, int]]) -> list[str]:
     return [f"{name}={count}" for name, count in sorted(counts)]
 
 
-def _demand_administrator(identity: Identity, name: str) -> None:
+def demand_administrator(identity: Identity, name: str) -> None:
+    """Refusal INSUFFICIENT_ACCESS_RIGHTS."""
     if identity.role is not Role.DOMAIN_ADMINISTRATOR:
         text = Message.NOT_ALLOWED.say(who=identity.name(), what="ask about", dn=name)
         raise Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, text)

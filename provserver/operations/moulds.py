@@ -67,6 +67,7 @@ class _Slot:
         "bound",
         "check",
         "comparable",
+        "form",
         "index",
         "is_name",
         "names_it",
@@ -83,9 +84,13 @@ class _Slot:
         self.check = type.syntax.check
         self.comparable = type.comparable or octets
         self.bound = type.bound
+        self.form = type.form
         self.single = type.single_value
         self.any_text = (
-            not number and self.check is utf8 and self.comparable in (ignoring_case, exactly, octets)
+            not number
+            and self.form is None
+            and self.check is utf8
+            and self.comparable in (ignoring_case, exactly, octets)
         )
         """Some ASCII is enough to be a value, and nobody asks how it compares."""
         self.is_name = self.comparable is dn_key
@@ -161,6 +166,8 @@ class Mould:
                 else:
                     slot.check(value)
                     normalised = slot.comparable(value)
+                    if slot.form is not None:
+                        slot.form(value)
                 if (slot.names_it and value != name) or (slot.bound is not None and len(value) > slot.bound):
                     return None
                 if slot.number:
@@ -188,6 +195,8 @@ class Mould:
             else:
                 slot.check(value)
                 normalised = slot.comparable(value)
+                if slot.form is not None:
+                    slot.form(value)
             if slot.bound is not None and len(value) > slot.bound:
                 return False
             kept.append(value)

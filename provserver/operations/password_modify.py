@@ -53,7 +53,7 @@ async def password_modify(
         )
     made: Secret | None = None
     if request.new_password is None:
-        new = made = await _made_up(line, house)
+        new = made = await _made_up(dn, line, house)
     else:
         new = usable(request.new_password, _NEW)
     answer = await _changed(caller, dn, new, request.old_password, house)
@@ -74,13 +74,15 @@ def _whose(request: PasswordModify, caller: Caller, house: House) -> DN:
     return named_or_authorized(request.user, house.rooms.views)
 
 
-async def _made_up(line: Line, house: House) -> Secret:
+async def _made_up(dn: DN, line: Line, house: House) -> Secret:
     if not is_protected(line):
         raise Refusal(
             ResultCode.CONFIDENTIALITY_REQUIRED,
             f"{_NEW}: expected on an unprotected connection, where none can be sent back",
         )
-    return await house.generator.password()
+    entry = await house.rooms.store.read(dn)
+    owner = await house.rooms.inclusions.owner(entry) if entry is not None else None
+    return await house.generator.password([one for one in (entry, owner) if one is not None])
 
 
 async def _changed(caller: Caller, dn: DN, new: Secret, old: Secret | None, house: House) -> Answer:

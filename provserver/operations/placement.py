@@ -19,7 +19,7 @@ from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
 from provserver.imps.profiles import profile_dn
 from provserver.imps.users import global_user_dn, global_users, is_global_user
 from provserver.ldap.results import Refusal, ResultCode
-from provserver.passwords.policy import profile_dn as password_profile_dn
+from provserver.passwords.profile import profile_dn as password_profile_dn
 
 
 def demand_place(entry: Entry, new: DN, domain: DN) -> None:

@@ -83,8 +83,8 @@ async def acting_as(authorization_id: str, asker: Identity, house: House) -> Ide
 
 
 async def by_password(name: str, secret: Secret, line: Line, house: House) -> BoundAs:
-    """Who has this name and this password. Refusal INVALID_CREDENTIALS whichever is wrong; those of
-    `admitted`; INVALID_DN_SYNTAX.
+    """Who has this name and this password. Refusal INVALID_CREDENTIALS whichever is wrong, or when the
+    password has expired; those of `admitted`; INVALID_DN_SYNTAX.
     """
     dn: DN | None = None
     try:
@@ -100,7 +100,9 @@ async def by_password(name: str, secret: Secret, line: Line, house: House) -> Bo
     user = await house.bind_guard.admitted(dn, line.peer, found)
     if user is None:
         raise Refusal(ResultCode.INVALID_CREDENTIALS, Message.BAD_CREDENTIALS.say())
-    return admitted(user, house)
+    bound = admitted(user, house)
+    bound.warned = await house.expiry.admit(user)
+    return bound
 
 
 def admitted(user: Entry, house: House) -> BoundAs:

@@ -15,8 +15,9 @@ from provserver.directory.renaming import renamed
 from provserver.directory.schema import Schema
 from provserver.directory.tree import MODIFIED_KEY, MODIFIER_KEY
 from provserver.ldap.results import Refusal, ResultCode
-from provserver.operations.edits import Rooms, demand_few, subtree
+from provserver.operations.edits import Rooms
 from provserver.operations.placement import demand_place
+from provserver.operations.subtrees import demand_few, subtree
 from provserver.storage.contract import Commit, Move, Put, Store, Write
 
 

@@ -43,7 +43,9 @@ async def authenticate(credentials: SaslCredentials, line: Line, house: House) -
     if wanted is not None and wanted == bound.identity.dn:
         return bound
     user = await stand_in_for(wanted, bound.identity, house)
-    return BoundAs(house.identities.of(user), user.version, bound) if user is not None else None
+    if user is None:
+        return None
+    return BoundAs(house.identities.of(user), user.version, bound, bound.warned)
 
 
 async def _external(credentials: Secret | None, line: Line, house: House) -> tuple[BoundAs, str]:

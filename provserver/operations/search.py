@@ -89,8 +89,6 @@ class Searches:
         seen = house.signposts.seen or await house.signposts.look()
         if seen is not NONE_SEEN:
             return await self._the_long_way(message_id, request, identity, line, NOTHING_ASKED)
-        if await house.rooms.store.read(base) is None:
-            raise Refusal(ResultCode.NO_SUCH_OBJECT, f"'{base}' does not exist")
         sender = self._sender
         selection = sender.selection(request.attributes)
         trail = None if selection.of_children else Trail()
@@ -105,6 +103,8 @@ class Searches:
             sender.deadline(request),
             reader=identity,
         )
+        if not sent and await house.rooms.store.read(base) is None:  # who finds something knows
+            raise Refusal(ResultCode.NO_SUCH_OBJECT, f"'{base}' does not exist")
         if (
             trail is not None
             and trail.witness is not None

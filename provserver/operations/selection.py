@@ -7,7 +7,7 @@ which no attribute is, asks for nothing. Secret attributes are never selected, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 from provserver.directory.classes import EXTENSIBLE_OBJECT
@@ -20,6 +20,7 @@ from provserver.directory.computed import (
 )
 from provserver.directory.entries import Attribute, Entry
 from provserver.directory.names import DN
+from provserver.directory.packed import Packed
 from provserver.directory.schema import Schema
 from provserver.imps.views import View
 from provserver.storage.contract import Store
@@ -51,26 +52,34 @@ class Selection:
             for base, semicolon, options in (key.partition(";") for key in self._keys)
             if semicolon
         ]
-        self._plain = frozenset(schema.attribute_types)
+        self._plain = schema.attribute_types.keys()
         self._taken = _Decisions(self)
         self._computed = self._made(OF_ENTRY)
         self.of_children: Final = self._made(OF_CHILDREN)
         """Keys of what only the store knows: `about_children` has them."""
+        self.stored: Final = not self._computed and not self.of_children
+        """Whether all that was asked for is stored, so that a Cut has it."""
 
     def of(self, entry: Entry, view: View) -> list[Attribute]:
         """The attributes to send; computed ones are made for the asked view."""
         if self._nothing:
             return []
-        attributes = entry.attributes
-        # Options are rare: one look over all keys says whether there are any.
-        if self._listed and attributes.keys() <= self._plain:
-            found = [attributes[key] for key in self._keys if key in attributes]
-        else:
-            taken = self._taken
-            found = [attribute for key, attribute in attributes.items() if taken[key]]
+        held = entry.attributes
+        attributes = held.unpacked() if type(held) is Packed else held
+        found = [attributes[key] for key in self.order(attributes.keys())]
         if self._computed:
             found += self._of_entry(entry, view)
         return found
+
+    def order(self, keys: Set[str]) -> list[str]:
+        """Those of an entry's keys that were asked for, in the order of the answer."""
+        if self._nothing:
+            return []
+        # Options are rare: one look over all keys says whether there are any.
+        if self._listed and keys <= self._plain:
+            return [key for key in self._keys if key in keys]
+        taken = self._taken
+        return [key for key in keys if taken[key]]
 
     async def about_children(self, dn: DN, store: Store) -> list[Attribute]:
         """What was asked about the number of entries just below this one; usually nothing."""

@@ -14,9 +14,12 @@ from provserver.ldap.codec import encode_entry, enveloped
 from provserver.ldap.messages import SearchRequest
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.operations.context import House, Line
+from provserver.operations.cuts import Cuts, Cutter
 from provserver.operations.matched import Matched
 from provserver.operations.selection import Selection
 
+_PIECE: Final = 64 * 1024
+"""Octets of answers that are gathered before they are sent."""
 _SELECTIONS: Final = 1_000
 """Lists of requested attributes kept resolved; clients ask for the same few."""
 
@@ -45,6 +48,7 @@ class Sender:
         self._bounds = house.bounds
         self._monotonic = house.monotonic
         self._selections: dict[tuple[str, ...], Selection] = {}
+        self._cuts = Cuts()
 
     def selection(self, requested: tuple[str, ...]) -> Selection:
         known = self._selections.get(requested)
@@ -84,28 +88,59 @@ class Sender:
         TIME_LIMIT_EXCEEDED, when what is within the limit was sent.
         """
         size = self.size(request)
+        as_stored = selection.stored and not request.types_only and matched is None
+        cutter = Cutter(selection, view, self._cuts) if as_stored else None
         encoded = b""
         async for batch in batches:
-            for entry in batch:
-                if reader is not None and not may_read(reader, entry.dn):
-                    continue
-                if size and sent >= size:
-                    raise Refusal(ResultCode.SIZE_LIMIT_EXCEEDED, f"more than {size} entries")
-                attributes = selection.of(entry, view)
-                if selection.of_children:
-                    attributes += await selection.about_children(entry.dn, self._rooms.store)
-                if request.types_only:
-                    attributes = [attribute._replace(values=()) for attribute in attributes]
-                elif matched is not None:
-                    attributes = matched.of(attributes)
-                encoded = encode_entry(entry.dn.text + view.value, attributes)
-                line.send(enveloped(message_id, encoded))
-                sent += 1
+            gathered = _Gathered(line)
+            try:
+                for entry in batch:
+                    if reader is not None and not may_read(reader, entry.dn):
+                        continue
+                    if size and sent >= size:
+                        raise Refusal(ResultCode.SIZE_LIMIT_EXCEEDED, f"more than {size} entries")
+                    encoded = cutter.entry(entry) if cutter is not None else b""
+                    if not encoded:
+                        attributes = selection.of(entry, view)
+                        if selection.of_children:
+                            attributes += await selection.about_children(entry.dn, self._rooms.store)
+                        if request.types_only:
+                            attributes = [attribute._replace(values=()) for attribute in attributes]
+                        elif matched is not None:
+                            attributes = matched.of(attributes)
+                        encoded = encode_entry(entry.dn.text + view.value, attributes)
+                    gathered.add(enveloped(message_id, encoded))
+                    sent += 1
+            finally:
+                gathered.send()
             if deadline is not None:
                 deadline.look()
             if sent > 1:
                 await line.drained()
         return sent, encoded
+
+
+class _Gathered:
+    """Messages for one line, handed to it in few pieces: it may have to ask the kernel about each."""
+
+    __slots__ = ("_line", "_messages", "_size")
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._messages: list[bytes] = []
+        self._size = 0
+
+    def add(self, message: bytes) -> None:
+        self._messages.append(message)
+        self._size += len(message)
+        if self._size >= _PIECE:
+            self.send()
+
+    def send(self) -> None:
+        if self._messages:
+            self._line.send(b"".join(self._messages))
+            self._messages.clear()
+            self._size = 0
 
 
 def _stricter(asked: int, ours: int) -> int:

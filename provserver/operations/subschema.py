@@ -11,7 +11,8 @@ from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.imps.views import View, Views
-from provserver.ldap.messages import CANCEL, PASSWORD_MODIFY, START_TLS, WHO_AM_I
+from provserver.ldap.extended import EXTENDED_REQUESTS
+from provserver.ldap.messages import START_TLS
 from provserver.operations.asked import HONOURED
 from provserver.operations.selection import Selection
 
@@ -67,7 +68,7 @@ class Subschema:
                     "1.3.6.1.4.1.4203.1.5.3",  # absolute true and false filters, RFC 4526
                     "1.3.6.1.1.14",  # modify-increment, RFC 4525
                 ],
-                "supportedExtension": [START_TLS, PASSWORD_MODIFY, WHO_AM_I, CANCEL],
+                "supportedExtension": [START_TLS, *EXTENDED_REQUESTS],
                 "vendorName": ["provserver"],
                 "vendorVersion": [__version__],
             },

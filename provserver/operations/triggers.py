@@ -12,6 +12,7 @@ from provserver.directory.access import Identity, may_change_password, may_synch
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.imps.messages import Message
+from provserver.imps.users import MUST_CHANGE, MUST_CHANGE_KEY
 from provserver.ldap.controls import PolicyError
 from provserver.ldap.messages import Change, ChangeKind, ModifyRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
@@ -27,8 +28,9 @@ SYNC: Final = "sync"
 PASSWORD: Final = "password"
 SYNC_ACCOUNTS: Final = "sync-accounts"
 OPERATION_ID: Final = "operation-id"
-
-
+LONGEST: Final = 1024
+"""Bytes of a password, whatever the profile says (ours): each is sealed once for every account."""
+_BOOLEANS: Final = {b"TRUE": True, b"FALSE": False}
 _COMPANIONS: Final = frozenset({OPERATION_ID, SYNC_ACCOUNTS})
 """Triggers that may come with a password: all others would be left undone, and the answer a lie."""
 
@@ -88,14 +90,40 @@ async def _own_or_reset(
 ) -> Result:
     if not may_change_password(caller.identity, dn):
         raise password_not_allowed(caller, "change the password of", dn)
-    *others, asked = _alone(request, PASSWORD, house.rooms.schema)
+    *others, asked = _alone(request, PASSWORD, house.rooms.schema, beside=MUST_CHANGE_KEY)
     if len(others) > 1 or (others and others[0].kind is not ChangeKind.DELETE):
         raise Refusal(ResultCode.CONSTRAINT_VIOLATION, f"{asked.attribute.description}: given twice")
     # The old password deleted and the new one added: a change by who knows the old one.
     old = one_password(others[0]) if others and others[0].attribute.values else None
     propagate = SYNC_ACCOUNTS in triggers and triggers[SYNC_ACCOUNTS].attribute.values == (b"1",)
-    change = house.exchange.change_user(caller, dn, one_password(asked), old=old, propagate=propagate)
+    change = house.exchange.change_user(
+        caller,
+        dn,
+        one_password(asked),
+        old=old,
+        propagate=propagate,
+        demand=_demand(request, dn, caller, house.rooms.schema),
+    )
     return _result(await house.lasting.finish(change))
+
+
+def _demand(request: ModifyRequest, dn: DN, caller: Caller, schema: Schema) -> bool | None:
+    """Whether a reset says itself that its user must change the password again, or need not; None: it says
+    nothing. Refusal.
+    """
+    found = [c for c in request.changes if schema.known_key(c.attribute.description) == MUST_CHANGE_KEY]
+    if not found:
+        return None
+    if not may_write(caller.identity, dn) or caller.identity.dn == dn:
+        raise password_not_allowed(caller, f"set {MUST_CHANGE} of", dn)
+    values = [change.attribute.values for change in found if change.kind is not ChangeKind.DELETE]
+    word = _BOOLEANS.get(values[0][0].upper()) if len(found) == 1 and values and len(values[0]) == 1 else None
+    if word is None:
+        raise Refusal(
+            ResultCode.INVALID_ATTRIBUTE_SYNTAX,
+            f"{MUST_CHANGE}: expected to be replaced once, by TRUE or FALSE, beside a password",
+        )
+    return word
 
 
 def one_password(change: Change) -> Secret:
@@ -113,6 +141,8 @@ def usable(secret: Secret, name: str) -> Secret:
     octets = secret.reveal()
     if not octets:
         raise _unusable(name, "an empty password is not allowed", PolicyError.PASSWORD_TOO_SHORT)
+    if len(octets) > LONGEST:
+        raise _unusable(name, f"a password has at most {LONGEST} bytes")
     if b"\0" in octets:
         raise _unusable(name, "a password cannot contain a NUL character")
     try:
@@ -131,16 +161,16 @@ def _unusable(
     return Refusal(code, f"{name}: {why}", policy_error=policy_error)
 
 
-def _alone(request: ModifyRequest, kind: str, schema: Schema) -> list[Change]:
-    """The changes of one trigger, of which the last sets it, in a request that does nothing else: half done
-    would be a lie. Refusal UNWILLING_TO_PERFORM.
+def _alone(request: ModifyRequest, kind: str, schema: Schema, beside: str = "") -> list[Change]:
+    """The changes of one trigger, of which the last sets it, in a request that does nothing else (but to the
+    attribute of the key `beside`): half done would be a lie. Refusal UNWILLING_TO_PERFORM.
     """
     found = []
     for change in request.changes:
         trigger = schema.trigger_of(change.attribute.description)
         if trigger == kind:
             found.append(change)
-        elif trigger not in _COMPANIONS:
+        elif trigger not in _COMPANIONS and schema.known_key(change.attribute.description) != beside:
             raise Refusal(
                 ResultCode.UNWILLING_TO_PERFORM,
                 f"{change.attribute.description} cannot be changed in one request with a password trigger",

@@ -141,9 +141,7 @@ class TreeWalk:
                     yield handed.pop()
 
     async def again(self, ids: Sequence[EntryId]) -> Sequence[Entry]:
-        read = self._house.rooms.store.read_id
-        found = [entry for one in ids if (entry := await read(one)) is not None]
-        return [entry for entry in found if self.finds(entry)]
+        return [entry for entry in await self._house.rooms.store.read_ids(ids) if self.finds(entry)]
 
     def finds(self, entry: Entry) -> bool:
         """Whether this entry would be found, under the name that it has."""
@@ -158,7 +156,7 @@ class TreeWalk:
             return False
         # The base itself is shown, whatever it is; that no alias and no referral is heeded there any more
         # was settled when it was looked for.
-        if any(is_a(entry, kind) for kind in self._hidden):
+        if self._hidden and any(is_a(entry, kind) for kind in self._hidden):
             return entry.id == self.base.id and not is_a(entry, SUBENTRY)
         return not self._elsewhere or not self._is_elsewhere(entry.dn)
 

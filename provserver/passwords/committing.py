@@ -8,12 +8,14 @@ an echo mark for each delivery, the end of older ones, the journal line. Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from provserver.connectors.contract import Fold
+from provserver.delivery.events import Outcome
 from provserver.delivery.parcels import FirstAttempts, InHand
 from provserver.delivery.plan import Disposition, PlannedAccount, account_for_connector, plan
-from provserver.directory.entries import Attribute, Entry, EntryId
+from provserver.directory.entries import Entry, EntryId
 from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
 from provserver.imps.inclusions import Inclusions
 from provserver.imps.messages import Message, counts
@@ -22,14 +24,12 @@ from provserver.imps.parameters import (
     UPDATE_ONLY_GLOBAL_USER,
     Parameters,
 )
-from provserver.journal.events import Event, event
 from provserver.journal.requests import Requests
 from provserver.ldap.results import Refusal, ResultCode
-from provserver.passwords.callers import Answer, Caller, fields_of
-from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
+from provserver.passwords.callers import Answer, Caller
+from provserver.passwords.changes import ENCODED, Change
+from provserver.passwords.credentials import Credentials, with_credentials
 from provserver.passwords.gates import Owner, Subject
-from provserver.passwords.policy import CurrentPolicy
-from provserver.passwords.schemes import Derived
 from provserver.records import record
 from provserver.storage.contract import (
     ChangeId,
@@ -72,21 +72,6 @@ class ExchangeSettings:
     partial_failure_result: int
     echo_memory: float
     outbox_limit: int
-
-
-@record
-class Change:
-    """A password that has passed, ready to be committed."""
-
-    user: Entry
-    credentials: Credentials
-    secret: Secret
-    derived: Derived
-    policy: CurrentPolicy
-    repeated: bool
-    """It is the user's current password already: only accounts not known to hold it are served."""
-    options: int = 0
-    """PasswordOption flags of its deliveries: none for an agent's report."""
 
 
 class Commits:
@@ -147,20 +132,19 @@ class Commits:
                 )
                 deliveries.append(delivery)
                 known[delivery.id] = line.endpoint, account_for_connector(line.account), change.secret
+        behind = None if subject is None else await self._behind(user, subject, change, change_id)
+        if behind is not None:
+            deliveries.append(behind)
         writes: list[Put] = []
-        attributes = self._new_attributes(change, change_id, at)
+        attributes = change.attributes(change_id, at)
         if attributes:
-            written = {**user.attributes, **attributes}
+            written = with_credentials(user, attributes)
             writes.append(Put(Entry(user.id, user.dn, written, user.version), user.version))
         if owner.correlate and subject is not None:
             writes.append(self._include(user, subject.account))
         left_out = sum(
             line.disposition not in (Disposition.DELIVER, Disposition.ORIGINATING) for line in planned
         )
-        kind = Event.SYNC_ACCEPTED if subject is not None else Event.USER_CHANGED
-        fields = fields_of(caller, subject, user)
-        fields["change"] = change_id
-        fields["deliveries"] = str(len(deliveries))
         commit = Commit(
             at=at,
             by=str(caller.identity.dn),
@@ -169,7 +153,8 @@ class Commits:
             deliveries=tuple(deliveries),
             # What waits of this very password would be lost by a repeat that goes to nobody.
             cancel_for=(user.id, *concerned) if propagate or not change.repeated else (),
-            journal=(event(at, kind, f"Password of Global User '{leaf_value(user.dn)}' changed", fields),),
+            quiet=subject.account.id if subject is not None and behind is None else None,
+            journal=(change.told(caller, subject, change_id, len(deliveries), at),),
         )
         committed = await self._store.commit(commit)
         for account in concerned:
@@ -195,16 +180,6 @@ class Commits:
         rows = [_in_flight(delivery, commit.at) for delivery in commit.deliveries]
         return self._courier.hand_over(rows, cancelled, newest=newest, known=known)
 
-    def _new_attributes(self, change: Change, change_id: ChangeId, at: float) -> Attributes:
-        """What changes on the global user; nothing when it has this password already, by a change that has
-        an id.
-        """
-        if not change.repeated:
-            return changed_attributes(change.credentials, change.derived, at, change_id, change.policy.rules)
-        if change.credentials.change:
-            return {}
-        return {CHANGE.lower(): Attribute(CHANGE, (change_id.encode(),))}
-
     async def _planned(self, change: Change, subject: Subject | None) -> list[PlannedAccount]:
         async def holds(account: Entry) -> bool:
             return await self.holds(account, change.credentials)
@@ -218,6 +193,19 @@ class Commits:
             holds=holds if change.repeated else None,
         )
 
+    async def _behind(
+        self, user: Entry, subject: Subject, change: Change, change_id: ChangeId
+    ) -> NewDelivery | None:
+        """The originating account is sent nothing, but for one case: an older password may be on its way
+        there, and would stay. The new one goes behind it; an endpoint that says it has that already is
+        believed.
+        """
+        account, endpoint = subject.account, subject.endpoint
+        if endpoint.propagation_disabled or not await self._store.on_its_way(account.id):
+            return None
+        delivery = self.delivery(user.id, account, endpoint, change.secret, change_id, change.options)
+        return replace(delivery, claimed=False, event=int(Outcome.OUTCOME_UNKNOWN))
+
     def delivery(
         self,
         user: EntryId,
@@ -229,7 +217,8 @@ class Commits:
     ) -> NewDelivery:
         """A sealed password for an account, and the mark of its echo. `user`: whose later changes end it."""
         delivery = DeliveryId(self._new_id())
-        folded = self._fold_of(endpoint)(secret.reveal())
+        password = secret.reveal()
+        folded = password if options & ENCODED else self._fold_of(endpoint)(password)
         return NewDelivery(
             id=delivery,
             change=change,
@@ -291,10 +280,10 @@ def _in_flight(new: NewDelivery, at: float) -> Delivery:
         sealed=new.sealed,
         mark=new.mark,
         options=new.options,
-        state=DeliveryState.CLAIMED,
+        state=DeliveryState.CLAIMED if new.claimed else DeliveryState.PENDING,
         attempts=0,
         created=at,
         due=at,
-        event=0,
+        event=new.event,
         text="",
     )

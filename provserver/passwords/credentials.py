@@ -4,16 +4,18 @@ change.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Final, Protocol
 
 from provserver.directory.entries import Attribute, Entry
+from provserver.imps.users import MUST_CHANGE, MUST_CHANGE_KEY
+from provserver.passwords.ages import EXPIRATION, EXPIRATION_KEY, expiration_of_new
+from provserver.passwords.encoded import may_be_encoded, read_encoded
 from provserver.passwords.hashing import Hasher
 from provserver.passwords.history import History
 from provserver.passwords.profile import ProfileRules
 from provserver.passwords.schemes import Derived, UnreadableHash, parse
+from provserver.passwords.stamps import seconds_of, stamp
 from provserver.records import record
 from provserver.storage.contract import ChangeId
 from provserver.vault.keyring import KeyRing
@@ -23,10 +25,12 @@ HASH: Final = "provPasswordHash"
 HISTORY: Final = "provPasswordHistory"
 CHANGED: Final = "provPasswordChanged"
 CHANGE: Final = "provPasswordChangeId"
-_HASH_KEY: Final = HASH.lower()
+HASH_KEY: Final = HASH.lower()
 _HISTORY_KEY: Final = HISTORY.lower()
 _CHANGED_KEY: Final = CHANGED.lower()
 _CHANGE_KEY: Final = CHANGE.lower()
+GRACE: Final = "provGraceUsed"
+GRACE_KEY: Final = GRACE.lower()
 
 
 @record
@@ -39,41 +43,39 @@ class Credentials:
     history: History
     changed: float | None
     change: ChangeId
+    expiration: bytes
+    """The day as it is written; empty: none."""
+    grace_used: bool
+
+    def is_current(self, derived: Derived) -> bool:
+        """Whether it is the key of the password in force. ValueError: of another salt or recipe."""
+        return self.current is not None and self.current.matches(derived)
 
     @classmethod
     def of(cls, user: Entry, ring: KeyRing) -> Credentials:
         try:
-            current = parse(user.text(_HASH_KEY)) if user.values(_HASH_KEY) else None
+            current = parse(user.text(HASH_KEY)) if user.values(HASH_KEY) else None
         except UnreadableHash:
             current = None
         changed = user.text(_CHANGED_KEY)
+        expiration = user.values(EXPIRATION_KEY)
         return cls(
             current,
             History.parse(user.texts(_HISTORY_KEY), ring),
-            _seconds(changed) if changed else None,
+            seconds_of(changed) if changed else None,
             ChangeId(user.text(_CHANGE_KEY)),
+            expiration[0] if expiration else b"",
+            GRACE_KEY in user.attributes,
         )
 
 
-def _stamp(at: float) -> str:
-    """Wall-clock seconds as generalized time with milliseconds (RFC 4517 3.3.13)."""
-    return f"{time.strftime('%Y%m%d%H%M%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
-
-
-def _seconds(stamp: str) -> float | None:
-    """What `_stamp` made, read again; None: it was made by somebody else."""
-    try:
-        return datetime.fromisoformat(f"{stamp[:8]}T{stamp[8:]}").timestamp()
-    except ValueError:
-        return None
-
-
 Attributes = Mapping[str, Attribute]
+"""What changes; an attribute without values goes."""
 
 
 class NewPassword(Protocol):
-    """Makes the attributes of a user whose password an administrator loads: hashed, remembered, not
-    judged."""
+    """Makes the attributes of a user whose password an administrator loads: hashed unless it comes encoded,
+    remembered, not judged. NotTaken."""
 
     def __call__(self, credentials: Credentials, secret: Secret, at: float) -> Awaitable[Attributes]: ...
 
@@ -84,8 +86,9 @@ def changed_attributes(
     at: float,
     change: ChangeId,
     rules: ProfileRules,
+    stored: bytes = b"",
 ) -> Attributes:
-    """The credential attributes after a change to `derived`."""
+    """The credential attributes after a change to `derived`. `stored`: its form, where it came in one."""
     history = credentials.history
     if rules.history_count or rules.history_days:
         # A password that an exchange set while there was a history is remembered already; others (loaded, or
@@ -97,19 +100,39 @@ def changed_attributes(
         ).values
     else:
         remembered = ()
-    return {
-        _HASH_KEY: Attribute(HASH, (derived.text.encode(),)),
+    attributes = {
+        HASH_KEY: Attribute(HASH, (stored or derived.text.encode(),)),
         _HISTORY_KEY: Attribute(HISTORY, tuple(value.encode() for value in remembered)),
-        _CHANGED_KEY: Attribute(CHANGED, (_stamp(at).encode(),)),
+        _CHANGED_KEY: Attribute(CHANGED, (stamp(at).encode(),)),
         _CHANGE_KEY: Attribute(CHANGE, (change.encode(),)),
     }
+    expiration = expiration_of_new(credentials.expiration, rules, at)
+    if expiration != credentials.expiration:
+        attributes[EXPIRATION_KEY] = Attribute(EXPIRATION, (expiration,) if expiration else ())
+    if credentials.grace_used:
+        attributes[GRACE_KEY] = Attribute(GRACE, ())
+    return attributes
+
+
+def with_credentials(user: Entry, changes: Attributes) -> Attributes:
+    """All attributes of a user after these changes."""
+    after = {**user.attributes, **changes}
+    for key, attribute in changes.items():
+        if not attribute.values:
+            del after[key]
+    return after
 
 
 def loading(hasher: Hasher, rules: Callable[[], Awaitable[ProfileRules]]) -> NewPassword:
     """A `NewPassword` with these means."""
 
     async def new_password(credentials: Credentials, secret: Secret, at: float) -> Attributes:
-        derived = await hasher.derive(secret, hasher.salt_for(credentials.current))
-        return changed_attributes(credentials, derived, at, ChangeId(""), await rules())
+        encoded = read_encoded(secret, trusted=True) if may_be_encoded(secret) else None
+        if encoded is not None:
+            derived, stored = encoded.derived, secret.reveal()
+        else:
+            derived, stored = await hasher.derive(secret, hasher.salt_for(credentials.current)), b""
+        changes = changed_attributes(credentials, derived, at, ChangeId(""), await rules(), stored)
+        return {**changes, MUST_CHANGE_KEY: Attribute(MUST_CHANGE, ())}
 
     return new_password

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from provserver.connectors.contract import Fold, PasswordOption
+from provserver.connectors.contract import Fold
 from provserver.delivery.parcels import FirstAttempts
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
@@ -20,16 +20,20 @@ from provserver.imps.parameters import (
     AGENT_RESPONSE_THRESHOLD,
     Parameters,
 )
-from provserver.imps.users import is_global_user
+from provserver.imps.users import is_global_user, must_change
 from provserver.journal.events import Event, event
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.callers import Answer, Caller, fields_of
-from provserver.passwords.committing import Change, Commits, ExchangeSettings
+from provserver.passwords.changes import Change
+from provserver.passwords.committing import Commits, ExchangeSettings
 from provserver.passwords.credentials import Credentials
+from provserver.passwords.encoded import Encoded
 from provserver.passwords.gates import Closed, Gates, Owner, Subject
-from provserver.passwords.guard import Verdict, judge
+from provserver.passwords.guard import Verdict, cleared_at, judge
 from provserver.passwords.hashing import Hasher, HashingBusy
 from provserver.passwords.judging import Weak, WrongOldPassword, current_policy
+from provserver.passwords.managers import Managers
+from provserver.passwords.opinions import Kind, Opinion, Unasked
 from provserver.passwords.policy import CurrentPolicy, Policy
 from provserver.passwords.queues import UserQueues, retried
 from provserver.passwords.rate import TestRate
@@ -39,8 +43,6 @@ from provserver.storage.contract import Store
 from provserver.vault.keyring import KeyRing, Purpose
 from provserver.vault.secret import Secret
 
-RESET: Final = PasswordOption.FORCE_CHANGE_AT_LOGON.value
-_OWN_CHANGE: Final = (PasswordOption.UNLOCK_ACCOUNT | PasswordOption.VALIDATE_PASSWORD).value
 _TESTS_LEAVE: Final = 0.9
 """The part of a full outbox at which tests are refused already: syncs come first."""
 
@@ -62,6 +64,7 @@ class Exchange:
         settings: ExchangeSettings,
         commits: Commits,
         queues: UserQueues,
+        managers: Managers,
     ) -> None:
         self._store = store
         self._gates = gates
@@ -76,28 +79,38 @@ class Exchange:
         self._settings = settings
         self._commits = commits
         self._queues = queues
+        self._managers = managers
 
     # -- an agent asks
 
-    async def test(self, caller: Caller, dn: DN, secret: Secret) -> Answer:
-        """`eTTestPassword`: would a sync of this password be accepted? Refusal says why not."""
+    async def test(self, caller: Caller, dn: DN, secret: Secret, opinion: Opinion | None = None) -> Answer:
+        """`eTTestPassword`: would a sync of this password be accepted? Refusal says why not. `opinion`: the
+        external policy's, if it was asked already; also below.
+        """
         subject = await self._gates.subject(dn)
         await self._commits.demand_room(_TESTS_LEAVE)
-        seconds = self._rate.admit(caller.key, subject.account.id)
+        seconds = self._rate.admit(caller.key, subject.account.id) if opinion is None else 0.0
         if seconds:
             text = Message.TOO_MANY_TESTS.say(account=subject.name, seconds=f"{seconds:.0f}")
             raise Refusal(ResultCode.BUSY, text)
         try:
             owner = await self._gates.owner(subject)
-            if await self._guard(subject, secret) is Verdict.ECHO:
+            encoded = await self._managers.encoded(caller, secret)
+            if await self._guard(subject, secret, encoded) is Verdict.ECHO:
                 return Answer(ResultCode.SUCCESS, Message.ECHO_RECOGNISED.say(account=subject.name))
-            await self._passed(caller, subject, owner.user, secret, test=True)
+            if encoded is None:
+                await self._passed(caller, subject, owner.user, secret, opinion, test=True)
+        except Unasked as unasked:
+            opinion = await unasked.opinion(Kind.TEST, caller, secret, subject)
+            return await self.test(caller, dn, secret, opinion)
         except Closed as closed:
             raise self._refused(Message.CHECK_REFUSED, Event.TEST_REFUSED, caller, subject, closed) from None
-        self._note(Event.TEST_PASSED, f"Password check for {subject.name} succeeded", caller, subject)
+        text = f"Password check for {subject.name} succeeded"
+        remark = "" if encoded is None else f"; {encoded.remark}"
+        self._note(Event.TEST_PASSED, text + remark, caller, subject)
         return Answer(ResultCode.SUCCESS, Message.CHECK_PASSED.say(account=subject.name))
 
-    async def sync(self, caller: Caller, dn: DN, secret: Secret) -> Answer:
+    async def sync(self, caller: Caller, dn: DN, secret: Secret, opinion: Opinion | None = None) -> Answer:
         """`eTSyncPassword`: the password was changed on this account; tell the others. Durable when this
         returns.
         """
@@ -107,8 +120,13 @@ class Exchange:
             owner = await self._gates.owner(subject)
             async with self._queues.turn(owner.user.id) as waited:
                 attempts = await retried(
-                    lambda again: self._sync_once(caller, subject, secret, None if again or waited else owner)
+                    lambda again: self._sync_once(
+                        caller, subject, secret, None if again or waited else owner, opinion
+                    )
                 )
+        except Unasked as unasked:
+            opinion = await unasked.opinion(Kind.SYNC, caller, secret, subject)
+            return await self.sync(caller, dn, secret, opinion)
         except Closed as closed:
             raise self._refused(Message.SYNC_REFUSED, Event.SYNC_REFUSED, caller, subject, closed) from None
         if attempts is None:
@@ -116,23 +134,40 @@ class Exchange:
         return await self._commits.told(owner.user, attempts)
 
     async def _sync_once(
-        self, caller: Caller, subject: Subject, secret: Secret, known: Owner | None
+        self,
+        caller: Caller,
+        subject: Subject,
+        secret: Secret,
+        known: Owner | None,
+        opinion: Opinion | None,
     ) -> tuple[FirstAttempts, int] | None:
         """`known`: the owner as it was read just now; None: look again, somebody may have changed it."""
         owner = known if known is not None else await self._gates.owner(subject)
-        if await self._guard(subject, secret) is Verdict.ECHO:
+        encoded = await self._managers.encoded(caller, secret)
+        if await self._guard(subject, secret, encoded) is Verdict.ECHO:
             self._note(Event.ECHO, f"Echo of {subject.name} recognised", caller, subject)
             return None
-        change = await self._passed(caller, subject, owner.user, secret, test=False)
+        if encoded is not None:
+            change = await self._as_it_came(owner.user, secret, encoded)
+        else:
+            change = await self._passed(caller, subject, owner.user, secret, opinion, test=False)
         return await self._commits.committed(caller, change, subject, owner, propagate=True)
 
     # -- a user, or an administrator
 
     async def change_user(
-        self, caller: Caller, dn: DN, secret: Secret, *, old: Secret | None, propagate: bool
+        self,
+        caller: Caller,
+        dn: DN,
+        secret: Secret,
+        *,
+        old: Secret | None,
+        propagate: bool,
+        demand: bool | None = None,
+        opinion: Opinion | None = None,
     ) -> Answer:
         """`eTPassword` on a global user: its own change, or an administrator's reset; to its accounts when
-        `propagate`.
+        `propagate`. `demand`: whether a reset must be followed by a change, where it says so itself.
         """
         user = await self._store.read(dn)
         if user is None:
@@ -146,18 +181,35 @@ class Exchange:
         try:
             async with self._queues.turn(user.id):
                 attempts = await retried(
-                    lambda again: self._change_once(caller, dn, secret, old=old, own=own, propagate=propagate)
+                    lambda again: self._change_once(
+                        caller, dn, secret, opinion, old=old, own=own, propagate=propagate, demand=demand
+                    )
                 )
+        except Unasked as unasked:
+            opinion = await unasked.opinion(Kind.SELF if own else Kind.RESET, caller, secret)
+            return await self.change_user(
+                caller, dn, secret, old=old, propagate=propagate, demand=demand, opinion=opinion
+            )
         except Closed as closed:
             text = Message.USER_REFUSED.say(user=leaf_value(dn), reason=str(closed))
-            self._note(Event.USER_CHANGE_REFUSED, text, caller)
+            kind = Event.USER_CHANGE_REFUSED if own else Event.USER_RESET_REFUSED
+            self._note(kind, text, caller, user=user)
             raise Refusal(closed.code, text, policy_error=closed.policy_error) from None
         if not propagate:
             return Answer(ResultCode.SUCCESS, Message.USER_UPDATED.say(user=leaf_value(dn)))
         return await self._commits.told(user, attempts)
 
     async def _change_once(
-        self, caller: Caller, dn: DN, secret: Secret, *, old: Secret | None, own: bool, propagate: bool
+        self,
+        caller: Caller,
+        dn: DN,
+        secret: Secret,
+        opinion: Opinion | None,
+        *,
+        old: Secret | None,
+        own: bool,
+        propagate: bool,
+        demand: bool | None,
     ) -> tuple[FirstAttempts, int]:
         user = await self._store.read(dn)
         if user is None:
@@ -165,28 +217,34 @@ class Exchange:
         credentials = Credentials.of(user, self._ring)
         if old is not None and not await self._is_current(credentials, old):
             raise WrongOldPassword()
-        policy = await current_policy(self._policy)
-        derived = await self._derived(secret, credentials)
-        repeated = await self._is_current(credentials, secret, derived)
-        found = await self._policy.judge(
-            policy.rules, credentials, secret, derived, at=self._wall(), history=own, interval=own
-        )
-        if found:
-            raise Weak(found)
-        options = _OWN_CHANGE if own else RESET
-        change = Change(user, credentials, secret, derived, policy, repeated, options)
+        encoded = await self._managers.encoded(caller, secret)
+        if encoded is not None:
+            change = await self._as_it_came(user, secret, encoded)
+        else:
+            change = await self._chosen(user, credentials, secret, opinion, own=own)
+        change = await self._managers.on_terms(caller, change, demand)
         return await self._commits.committed(caller, change, None, Owner(user), propagate=propagate)
+
+    async def is_current(self, user: Entry, secret: Secret, encoded: Encoded | None) -> bool:
+        """Whether this is the global user's password now."""
+        credentials = Credentials.of(user, self._ring)
+        if encoded is not None:
+            return encoded.is_same_as(credentials.current)
+        return await self._is_current(credentials, secret)
 
     # -- the steps
 
-    async def _guard(self, subject: Subject, secret: Secret) -> Verdict:
-        """Step 3; a different password inside the window is Closed."""
+    async def _guard(self, subject: Subject, secret: Secret, encoded: Encoded | None) -> Verdict:
+        """Step 3; a different password inside the window is Closed. One that came encoded is the same only as
+        one that went encoded.
+        """
         account = subject.account.id
-        marks = await self._store.marks(account)
+        threshold = await self._parameters.get(AGENT_RESPONSE_THRESHOLD)
+        marks = await self._store.marks(account) if threshold > 0 else ()
         if not marks:
             return Verdict.CLEAR
-        threshold = await self._parameters.get(AGENT_RESPONSE_THRESHOLD)
-        folded = self._fold_of(subject.endpoint)(secret.reveal())
+        password = secret.reveal()
+        folded = password if encoded is not None else self._fold_of(subject.endpoint)(password)
         digests = [mac(account.encode(), b"\0", folded) for mac in self._ring.macs(Purpose.MARK)]
         verdict = judge(
             marks,
@@ -195,58 +253,125 @@ class Exchange:
             threshold=threshold,
             memory=self._settings.echo_memory,
             agent_installed=subject.endpoint.agent_installed,
+            cleared=cleared_at(subject.account),
         )
         if verdict is Verdict.IN_PROGRESS:
             raise Closed(Reason.IN_PROGRESS.value)
         return verdict
 
+    async def _chosen(
+        self,
+        user: Entry,
+        credentials: Credentials,
+        secret: Secret,
+        opinion: Opinion | None,
+        *,
+        own: bool,
+    ) -> Change:
+        """Step 4 for a user's own change and a reset. Closed."""
+        policy = await current_policy(self._policy)
+        derived = await self._derived(user, secret, credentials, opinion)
+        compared = await self._compared(credentials, secret, derived)
+        repeated = credentials.is_current(compared)
+        found = await self._policy.judge(
+            policy,
+            credentials,
+            secret,
+            (derived, compared),
+            about=(user,),
+            at=self._wall(),
+            history=own,
+            interval=own and not must_change(user),
+            opinion=opinion,
+        )
+        if found:
+            raise Weak(found)
+        return Change(user, credentials, secret, derived, policy, repeated)
+
+    async def _as_it_came(self, user: Entry, secret: Secret, encoded: Encoded) -> Change:
+        """In the place of step 4: nobody can judge it."""
+        policy = await current_policy(self._policy)
+        return Change.as_it_came(user, Credentials.of(user, self._ring), secret, encoded, policy)
+
     async def _passed(
-        self, caller: Caller, subject: Subject, user: Entry, secret: Secret, *, test: bool
+        self,
+        caller: Caller,
+        subject: Subject,
+        user: Entry,
+        secret: Secret,
+        opinion: Opinion | None,
+        *,
+        test: bool,
     ) -> Change:
         """Step 4: the password derived and judged, or remembered from the test just before. Closed."""
         policy = await current_policy(self._policy)
         key = self._verdicts.key(caller.key, subject.account.id, user, policy.version, secret)
         passed = None if test else self._verdicts.take(key)
         if passed is None:
-            passed = await self._judged(policy, subject, user, secret, test=test)
+            passed = await self._judged(policy, subject, user, secret, opinion, test=test)
             if test:
                 self._verdicts.remember(key, passed)
         return Change(user, passed.credentials, secret, passed.derived, policy, passed.repeated)
 
     async def _judged(
-        self, policy: CurrentPolicy, subject: Subject, user: Entry, secret: Secret, *, test: bool
+        self,
+        policy: CurrentPolicy,
+        subject: Subject,
+        user: Entry,
+        secret: Secret,
+        opinion: Opinion | None,
+        *,
+        test: bool,
     ) -> Passed:
         credentials = Credentials.of(user, self._ring)
-        derived = await self._derived(secret, credentials)
-        repeated = await self._is_current(credentials, secret, derived)
+        derived = await self._derived(user, secret, credentials, opinion)
+        compared = await self._compared(credentials, secret, derived)
+        repeated = credentials.is_current(compared)
         # A sync of the current password is success. A test of it is judged by history, except on an account
         # that we sent it to.
         if not repeated or (test and not await self._commits.holds(subject.account, credentials)):
             found = await self._policy.judge(
-                policy.rules, credentials, secret, derived, at=self._wall(), history=True, interval=False
+                policy,
+                credentials,
+                secret,
+                (derived, compared),
+                about=(user, subject.account),
+                at=self._wall(),
+                history=True,
+                interval=False,
+                opinion=opinion,
             )
             if found:
                 raise Weak(found)
         return Passed(derived, credentials, repeated)
 
-    async def _derived(self, secret: Secret, credentials: Credentials) -> Derived:
+    async def _derived(
+        self, user: Entry, secret: Secret, credentials: Credentials, opinion: Opinion | None
+    ) -> Derived:
+        if opinion is not None and opinion.user == user.id:
+            known, current = opinion.derived, credentials.current
+            if current is None or self._hasher.needs_upgrade(current) or current.same_source(known):
+                return known
         try:
             return await self._hasher.derive(secret, self._hasher.salt_for(credentials.current))
         except HashingBusy as busy:
             raise Refusal(ResultCode.BUSY, str(busy)) from None
 
-    async def _is_current(
-        self, credentials: Credentials, secret: Secret, derived: Derived | None = None
-    ) -> bool:
-        """Whether this is the user's password now; `derived` spares a derivation where salt and recipe are
-        the same.
-        """
+    async def _is_current(self, credentials: Credentials, secret: Secret) -> bool:
+        """Whether this is the user's password now."""
         current = credentials.current
         if current is None:
             return False
-        if derived is None or not current.same_source(derived):
-            derived = await self._hasher.derive(secret, current.salt, current.recipe)
-        return current.matches(derived)
+        return current.matches(await self._hasher.derive(secret, current.salt, current.recipe))
+
+    async def _compared(self, credentials: Credentials, secret: Secret, derived: Derived) -> Derived:
+        """The key that can be compared with the password in force: `derived`, where salt and recipe are the
+        same.
+        """
+        current = credentials.current
+        if current is None or current.same_source(derived):
+            return derived
+        return await self._hasher.derive(secret, current.salt, current.recipe)
 
     # -- what is said about it
 
@@ -257,5 +382,12 @@ class Exchange:
         self._note(kind, text, caller, subject)
         return Refusal(closed.code, text, policy_error=closed.policy_error)
 
-    def _note(self, kind: Event, text: str, caller: Caller, subject: Subject | None = None) -> None:
-        self._store.note(event(self._wall(), kind, text, fields_of(caller, subject, None)))
+    def _note(
+        self,
+        kind: Event,
+        text: str,
+        caller: Caller,
+        subject: Subject | None = None,
+        user: Entry | None = None,
+    ) -> None:
+        self._store.note(event(self._wall(), kind, text, fields_of(caller, subject, user)))

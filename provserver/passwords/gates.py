@@ -6,6 +6,8 @@ suspended. Source: seed 000, facts/imps.md 1.2 and section 9; design "The exchan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
 from provserver.imps.endpoints import Endpoint, Endpoints, leaf_value
@@ -48,11 +50,19 @@ class Closed(Exception):
         self,
         reason: str,
         code: ResultCode = ResultCode.UNWILLING_TO_PERFORM,
-        policy_error: PolicyError = PolicyError.PASSWORD_MOD_NOT_ALLOWED,
+        policy_error: PolicyError | None = PolicyError.PASSWORD_MOD_NOT_ALLOWED,
     ) -> None:
         super().__init__(reason)
         self.code = code
         self.policy_error = policy_error
+
+
+def closed_reasons(user: Entry) -> Iterator[str]:
+    """Why agents may not change this user's password, in the order of the gates; nothing when they may."""
+    if not may_propagate(user):
+        yield Reason.NOT_ENABLED.value.format(user=leaf_value(user.dn))
+    if is_suspended(user):
+        yield Reason.SUSPENDED.value.format(user=leaf_value(user.dn))
 
 
 class Gates:
@@ -77,18 +87,20 @@ class Gates:
 
     async def owner(self, subject: Subject) -> Owner:
         """The global user behind the account, through all gates. Closed."""
+        owner = await self.correlated(subject)
+        if owner is None:
+            raise Closed(Reason.NOT_CORRELATED.value)
+        for reason in closed_reasons(owner.user):
+            raise Closed(reason)
+        return owner
+
+    async def correlated(self, subject: Subject) -> Owner | None:
+        """The global user behind the account, whether or not anything may be changed; None: nobody's."""
         user = await self._inclusions.owner(subject.account)
-        correlate = False
-        if user is None:
-            user = await self._candidate(subject.account)
-            if user is None:
-                raise Closed(Reason.NOT_CORRELATED.value)
-            correlate = True
-        if not may_propagate(user):
-            raise Closed(Reason.NOT_ENABLED.value.format(user=leaf_value(user.dn)))
-        if is_suspended(user):
-            raise Closed(Reason.SUSPENDED.value.format(user=leaf_value(user.dn)))
-        return Owner(user, correlate)
+        if user is not None:
+            return Owner(user)
+        candidate = await self._candidate(subject.account)
+        return Owner(candidate, correlate=True) if candidate is not None else None
 
     async def _candidate(self, account: Entry) -> Entry | None:
         """With Automatic Correlation, the global user of the account's name; never one who holds an admin

@@ -4,12 +4,15 @@ profile wants them, and without characters that people take for one another.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from provserver.directory.entries import Entry
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.judging import current_policy
 from provserver.passwords.policy import Policy
 from provserver.passwords.profile import ProfileRules
+from provserver.passwords.rules.sequences import runs_on
 from provserver.vault.keyring import Randomness
 from provserver.vault.secret import Secret
 
@@ -17,6 +20,8 @@ LENGTH: Final = 16
 """Characters, where the profile allows it: some 95 bits."""
 LONGEST: Final = 256
 """A profile that demands more was not meant for passwords that anybody types."""
+_TRIES: Final = 100
+"""A word of a large dictionary is in one of ten."""
 
 _UPPER: Final = b"ABCDEFGHJKLMNPQRSTUVWXYZ"
 _LOWER: Final = b"abcdefghijkmnopqrstuvwxyz"
@@ -32,22 +37,43 @@ class Generator:
         self._policy = policy
         self._random = random
 
-    async def password(self) -> Secret:
-        """Refusal UNAVAILABLE, UNWILLING_TO_PERFORM: what the profile asks for cannot be made."""
-        return generated((await current_policy(self._policy)).rules, self._random)
+    async def password(self, about: Sequence[Entry] = ()) -> Secret:
+        """One for this user, and this account. Refusal UNAVAILABLE, UNWILLING_TO_PERFORM: what the profile
+        asks for cannot be made.
+        """
+        rules = (await current_policy(self._policy)).rules
+        return generated(rules, self._random, lambda made: not self._policy.quality(rules, made, about))
 
 
-def generated(rules: ProfileRules, random: Randomness) -> Secret:
-    """A password that these rules accept, each time another. Refusal UNWILLING_TO_PERFORM."""
+def generated(
+    rules: ProfileRules, random: Randomness, is_good: Callable[[Secret], bool] = lambda made: True
+) -> Secret:
+    """A password that these rules accept, each time another; `is_good` has the last word on it. Refusal
+    UNWILLING_TO_PERFORM.
+    """
     if not rules.enabled:
         rules = ProfileRules()
-    demanded = {
+    counts = _counts(rules)
+    for _ in range(_TRIES):
+        chosen = _chosen(counts, rules, random)
+        made = _arranged(chosen, rules, random) if chosen is not None else None
+        if made is not None and is_good(made):
+            return made
+    raise Refusal(
+        ResultCode.UNWILLING_TO_PERFORM,
+        "no password could be made up that the Password Profile accepts: give the new password",
+    )
+
+
+def _counts(rules: ProfileRules) -> dict[bytes, int]:
+    """How many characters are needed of each alphabet, and of any: together a password's length."""
+    counts = {
         _UPPER: rules.min_upper,
         _LOWER: rules.min_lower,
         _DIGITS: rules.min_digits,
         _SPECIAL: rules.min_special,
     }
-    length = max(LENGTH, rules.min_length, sum(demanded.values()))
+    length = max(LENGTH, rules.min_length, rules.needed_by_classes)
     if rules.max_length:
         length = min(length, rules.max_length)
     if length > LONGEST:
@@ -56,18 +82,48 @@ def generated(rules: ProfileRules, random: Randomness) -> Secret:
             f"the Password Profile asks for more than {LONGEST} characters: give the new password",
         )
     # One of each class is more than our profile may demand, but endpoints have policies too.
-    one_of_each = {alphabet: max(count, 1) for alphabet, count in demanded.items()}
-    counts = one_of_each if sum(one_of_each.values()) <= length else demanded
-    chosen = [_one_of(alphabet, random) for alphabet, count in counts.items() for _ in range(count)]
-    chosen += [_one_of(_ALL, random) for _ in range(length - len(chosen))]
-    for last in range(length - 1, 0, -1):
-        place = _below(last + 1, random)
-        chosen[last], chosen[place] = chosen[place], chosen[last]
-    return Secret(bytes(chosen))
+    for alphabet, count in counts.items():
+        if not count and sum(counts.values()) < length:
+            counts[alphabet] = 1
+    return {**counts, _ALL: length - sum(counts.values())}
 
 
-def _one_of(alphabet: bytes, random: Randomness) -> int:
-    return alphabet[_below(len(alphabet), random)]
+def _chosen(counts: dict[bytes, int], rules: ProfileRules, random: Randomness) -> list[int] | None:
+    """The characters, none of them more often than it may be; None: then there are not enough of them."""
+    chosen: list[int] = []
+    for alphabet, count in counts.items():
+        for _ in range(count):
+            left = alphabet
+            if rules.max_occurrences:
+                full = bytes([one for one in set(chosen) if chosen.count(one) >= rules.max_occurrences])
+                left = alphabet.translate(None, full)
+                if not left:
+                    return None
+            chosen.append(left[_below(len(left), random)])
+    return chosen
+
+
+def _arranged(pool: list[int], rules: ProfileRules, random: Randomness) -> Secret | None:
+    """The characters in a random order that has no repeats and sequences; None: there was no way on."""
+    made = bytearray()
+    while pool:
+        first = _below(len(pool), random)
+        for place in (*range(first, len(pool)), *range(first)):
+            if _may_follow(made, pool[place], rules):
+                made.append(pool.pop(place))
+                break
+        else:
+            return None
+    return Secret(bytes(made))
+
+
+def _may_follow(made: bytearray, character: int, rules: ProfileRules) -> bool:
+    if rules.max_repeated and made.endswith(bytes([character]) * rules.max_repeated):
+        return False
+    if not rules.max_sequence:
+        return True
+    end = bytes([*made[-rules.max_sequence :], character]).decode().lower()
+    return not runs_on(end, rules.max_sequence)
 
 
 def _below(limit: int, random: Randomness) -> int:

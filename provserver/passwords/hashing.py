@@ -23,6 +23,7 @@ from provserver.passwords.schemes import (
     Recipe,
     SaltedSha1,
     SaltedSha256,
+    SaltedSha384,
     SaltedSha512,
     SchemeName,
     Scrypt,
@@ -70,15 +71,19 @@ def recipe_for(settings: HashSettings) -> Recipe:
             return Scrypt(settings.scrypt_n, settings.scrypt_r, settings.scrypt_p)
         case SchemeName.SSHA512:
             return SaltedSha512()
+        case SchemeName.SSHA384:
+            return SaltedSha384()
         case SchemeName.SSHA256:
             return SaltedSha256()
         case SchemeName.SSHA:
             return SaltedSha1()
 
 
-def hashing_pool(threads: int, name: str = "provserver-hashing") -> ThreadPool:
-    """A pool for derivations, not yet started: who puts the server together starts and stops it."""
-    return ThreadPool(minthreads=0, maxthreads=threads, name=name)
+def hashing_pool(threads: int = 0, name: str = "provserver-hashing") -> ThreadPool:
+    """A pool for derivations, not yet started: who puts the server together starts and stops it. 0 threads
+    are one for each core that this process may use.
+    """
+    return ThreadPool(minthreads=0, maxthreads=threads or len(os.sched_getaffinity(0)), name=name)
 
 
 class Hasher:
@@ -138,9 +143,12 @@ class Hasher:
         return outcome
 
     async def verify(self, stored: str | None, secret: Secret) -> bool:
-        """Whether the secret is the stored password. None (no such user) takes as long, and is False.
+        """Whether the secret is the stored password; see `verified`."""
+        return await self.verified(stored, secret) is not None
 
-        A text that cannot be read matches nothing, and takes as long as well. HashingBusy.
+    async def verified(self, stored: str | None, secret: Secret) -> Derived | None:
+        """What is stored, when the secret is that password; else None, which takes as long whether the secret
+        is wrong, nothing is stored (no such user), or what is cannot be read. HashingBusy.
         """
         known = None
         if stored is not None:
@@ -148,7 +156,12 @@ class Hasher:
                 known = parse(stored)
             except UnreadableHash:
                 known = None
-        if known is None:
-            await self.derive(secret, self._nobody_salt)
-            return False
-        return known.matches(await self.derive(secret, known.salt, known.recipe))
+        if known is not None:
+            if known.matches(await self.derive(secret, known.salt, known.recipe)):
+                return known
+            if known.recipe == self.recipe:
+                return None
+        # A wrong password of a user whose hash is of another recipe, a fast one perhaps, pays this too: else
+        # the time would tell that there is such a user.
+        await self.derive(secret, self._nobody_salt)
+        return None

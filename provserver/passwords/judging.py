@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from provserver.imps.messages import Reason
 from provserver.ldap.controls import PolicyError
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.gates import Closed
 from provserver.passwords.policy import CurrentPolicy, Policy
-from provserver.passwords.profile import PolicyRefusal, ProfileError
+from provserver.passwords.profile import ProfileError
+from provserver.passwords.reasons import PolicyRefusal
 
 _TOLD_FIRST: Final = (
     PolicyError.PASSWORD_TOO_YOUNG,
@@ -37,12 +39,23 @@ class WrongOldPassword(Closed):
         super().__init__("the old password is wrong", policy_error=PolicyError.MUST_SUPPLY_OLD_PASSWORD)
 
 
+class NotAnother(Closed):
+    """Who must change its password has given the one it has, which the administrator knows."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.NOT_ANOTHER.value, ResultCode.CONSTRAINT_VIOLATION, PolicyError.PASSWORD_IN_HISTORY
+        )
+
+
 class Weak(Closed):
-    """The policy refuses: result 19, all reasons in one sentence. The password policy control has room for
-    one of them.
+    """The policy refuses: result 19, all reasons in one sentence, and behind it in brackets their names for
+    machines. The password policy control has room for one of them.
     """
 
     def __init__(self, found: Sequence[PolicyRefusal]) -> None:
         errors = {PolicyError(refusal.rule.behera_error) for refusal in found}
         told = next(error for error in _TOLD_FIRST if error in errors)
-        super().__init__("; ".join(refusal.text for refusal in found), ResultCode.CONSTRAINT_VIOLATION, told)
+        sentence = "; ".join([refusal.text for refusal in found])
+        names = ", ".join(dict.fromkeys([refusal.rule.value for refusal in found]))
+        super().__init__(f"{sentence} [{names}]", ResultCode.CONSTRAINT_VIOLATION, told)

@@ -1,58 +1,38 @@
-"""The Password Profile: lengths, character classes, history and minimum interval, as its entry says now.
+"""The Password Profile: which rules are in force, as its entry says now.
 
 IMPS's own attribute names are not public (facts/imps.md 2), so these are ours, by the pattern `prov…`; a
-site adds its own as further NAMEs. A rule at 0 is not used. The refusals of a password are told all at
-once, each as a sentence for the person who chose it; a sentence holds numbers, never the password.
+site adds its own as further NAMEs. A rule at 0 is not used. A profile that makes no sense is refused when it
+is written (`sense_of_profile`); one that makes none any more, because a list is gone, when it is used.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from typing import Final, NamedTuple
 
 from provserver.directory.entries import Entry
-from provserver.vault.secret import Secret
+from provserver.directory.names import DN
+from provserver.passwords.history import LONGEST as LONGEST_HISTORY
+from provserver.passwords.lists import NO_LISTS, Lists
+from provserver.passwords.rules import dictionary, names
+
+_MOST: Final = 999_999_999
+_MOST_DAYS: Final = 9_999
+_DAY: Final = 86_400
+_CLASSES: Final = 4
 
 
 class ProfileError(ValueError):
     """A profile that makes no sense: names the attribute and what was expected."""
 
 
-class PolicyRule(Enum):
-    """The rule that a password breaks: a name for machines."""
-
-    TOO_SHORT = "tooShort"
-    TOO_LONG = "tooLong"
-    TOO_FEW_UPPER = "tooFewUpper"
-    TOO_FEW_LOWER = "tooFewLower"
-    TOO_FEW_DIGITS = "tooFewDigits"
-    TOO_FEW_SPECIAL = "tooFewSpecial"
-    NOT_TEXT = "notText"
-    IN_HISTORY = "inHistory"
-    TOO_YOUNG = "tooYoung"
-
-    @property
-    def behera_error(self) -> int:
-        """The error of the password policy response control (draft-behera-ldap-password-policy 6.2)."""
-        return _BEHERA_ERRORS.get(self, 5)
-
-
-_BEHERA_ERRORS = {
-    PolicyRule.TOO_SHORT: 6,
-    PolicyRule.TOO_YOUNG: 7,
-    PolicyRule.IN_HISTORY: 8,
-    PolicyRule.TOO_LONG: 9,
-}
-"""The others are 5, insufficientPasswordQuality."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRefusal:
-    """Why a password is refused: the rule, and a sentence without capital or full stop, to be joined."""
-
-    rule: PolicyRule
-    text: str
+def profile_dn(domain: DN) -> DN:
+    """The one profile's documented place (facts/imps.md 1.2)."""
+    return DN.parse(
+        "eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,"
+        f"eTNamespaceName=CommonObjects,{domain}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +49,31 @@ class ProfileRules:
     history_count: int = 0
     history_days: int = 0
     min_interval: int = 0
+    min_classes: int = 0
+    max_repeated: int = 0
+    """Of one character, in a row."""
+    max_occurrences: int = 0
+    """Of one character, anywhere."""
+    max_sequence: int = 0
+    name_length: int = 0
+    """From which on names and ids of the user may not be in the password."""
+    word_length: int = 0
+    """From which on words of the dictionary may not be in it."""
+    breach_count: int = 0
+    """From which on a password that was met in breaches is refused."""
+    max_age_days: int = 0
+    warning_days: int = 0
+    grace_binds: int = 0
 
     @classmethod
-    def of(cls, entry: Entry | None) -> ProfileRules:
+    def of(cls, entry: Entry | None, lists: Lists = NO_LISTS) -> ProfileRules:
         """The rules of a profile entry; no entry is a disabled profile. ProfileError."""
         if entry is None:
             return cls()
-        rules = cls(_flag(entry, "provprofileenabled"), *(_number(entry, key) for key in _NUMBERS))
-        if 0 < rules.max_length < rules.min_length:
-            raise ProfileError(
-                f"provMaxLength is {rules.max_length}, at least provMinLength ({rules.min_length})"
-                " was expected"
-            )
-        classes = rules.min_upper + rules.min_lower + rules.min_digits + rules.min_special
-        if 0 < rules.max_length < classes:
-            raise ProfileError(
-                f"provMaxLength is {rules.max_length}, but the character classes need {classes} characters"
-            )
+        rules = cls(_flag(entry, "provprofileenabled"), *[_number(entry, one) for one in NUMBERS])
+        problem = _contradiction(rules) or _missing_list(rules, lists)
+        if problem:
+            raise ProfileError(problem)
         return rules
 
     @property
@@ -93,118 +81,91 @@ class ProfileRules:
         """Whether there is a history to consult and to keep."""
         return self.enabled and (self.history_count > 0 or self.history_days > 0)
 
+    @property
+    def needed_by_classes(self) -> int:
+        """Characters in the shortest password that has all classes."""
+        least = (self.min_upper, self.min_lower, self.min_digits, self.min_special)
+        named = len([number for number in least if number])
+        return sum(least) + max(0, self.min_classes - named)
 
-_NUMBERS = (
-    "provminlength",
-    "provmaxlength",
-    "provminupper",
-    "provminlower",
-    "provmindigits",
-    "provminspecial",
-    "provhistorycount",
-    "provhistorydays",
-    "provmininterval",
+
+class Number(NamedTuple):
+    """An attribute, and what it may be beside 0."""
+
+    name: str
+    least: int = 1
+    most: int = _MOST
+
+    @property
+    def expected(self) -> str:
+        """As an error says it."""
+        first = "a whole number from 0" if self.least == 1 else f"0, or a whole number from {self.least}"
+        return f"{first} to {self.most}"
+
+
+NUMBERS: Final = (
+    Number("provMinLength"),
+    Number("provMaxLength"),
+    Number("provMinUpper"),
+    Number("provMinLower"),
+    Number("provMinDigits"),
+    Number("provMinSpecial"),
+    Number("provHistoryCount", most=LONGEST_HISTORY),
+    Number("provHistoryDays", most=_MOST_DAYS),
+    Number("provMinInterval"),
+    Number("provMinClasses", most=_CLASSES),
+    Number("provMaxRepeated"),
+    Number("provMaxOccurrences"),
+    Number("provMaxSequence", least=2),
+    Number("provNameLength", least=names.SHORTEST),
+    Number("provWordLength", least=dictionary.SHORTEST, most=dictionary.LONGEST),
+    Number("provBreachCount"),
+    Number("provMaxAgeDays", most=_MOST_DAYS),
+    Number("provWarningDays", most=_MOST_DAYS),
+    Number("provGraceBinds"),
 )
-"""Schema keys in the order of the fields."""
+"""In the order of the fields."""
 
 
-def refusals(rules: ProfileRules, secret: Secret) -> tuple[PolicyRefusal, ...]:
-    """Every rule of length and character class that the password breaks; none: it may pass.
-
-    Classes are Unicode's: a letter without case (as in Chinese) counts for the length only; special is
-    whatever is neither letter nor digit, a space too.
+def sense_of_profile(domain: DN, lists: Lists) -> Callable[[Entry], str | None]:
+    """Says what is wrong with the profile that is about to be written; None: nothing, or it is another
+    entry of its class, which means nothing.
     """
-    if not rules.enabled:
-        return ()
-    octets = secret.reveal()
-    if octets.isascii():
-        length = len(octets)
-        upper = length - len(octets.translate(None, _UPPER))
-        lower = length - len(octets.translate(None, _LOWER))
-        digits = length - len(octets.translate(None, _DIGITS))
-        special = length - upper - lower - digits
-    else:
+    place = profile_dn(domain)
+
+    def problem_of(entry: Entry) -> str | None:
+        if entry.dn != place:
+            return None
         try:
-            text = octets.decode()
-        except UnicodeDecodeError:
-            return (PolicyRefusal(PolicyRule.NOT_TEXT, "the password must be text in UTF-8"),)
-        length = len(text)
-        upper = sum(map(str.isupper, text))
-        lower = sum(map(str.islower, text))
-        digits = sum(map(str.isdecimal, text))
-        special = length - sum(map(str.isalnum, text))
-    found: list[PolicyRefusal] = []
-    if length < rules.min_length:
-        found.append(_too_few(PolicyRule.TOO_SHORT, rules.min_length, length))
-    if 0 < rules.max_length < length:
-        allowed = _counted(rules.max_length, "character", "characters")
-        found.append(PolicyRefusal(PolicyRule.TOO_LONG, f"at most {allowed} allowed, {length} were given"))
-    if upper < rules.min_upper:
-        found.append(_too_few(PolicyRule.TOO_FEW_UPPER, rules.min_upper, upper))
-    if lower < rules.min_lower:
-        found.append(_too_few(PolicyRule.TOO_FEW_LOWER, rules.min_lower, lower))
-    if digits < rules.min_digits:
-        found.append(_too_few(PolicyRule.TOO_FEW_DIGITS, rules.min_digits, digits))
-    if special < rules.min_special:
-        found.append(_too_few(PolicyRule.TOO_FEW_SPECIAL, rules.min_special, special))
-    return tuple(found)
-
-
-def history_refusal(rules: ProfileRules) -> PolicyRefusal:
-    """The refusal of a password that `History.contains`."""
-    spans = []
-    if rules.history_count:
-        last = _counted(rules.history_count, "password", "passwords", verb=False)
-        spans.append(f"among the last {last}")
-    if rules.history_days:
-        days = _counted(rules.history_days, "day", "days", verb=False)
-        spans.append(f"in the last {days}")
-    when = " or ".join(spans)
-    return PolicyRefusal(PolicyRule.IN_HISTORY, f"the password was used before ({when})")
-
-
-def interval_refusal(rules: ProfileRules, changed_at: float | None, now: float) -> PolicyRefusal | None:
-    """The refusal of a change by the user that comes too soon after the last one; None: it may pass.
-
-    A last change that lies in the future (the clock was put back) does not refuse: it would do so for no
-    one knows how long.
-    """
-    if not rules.enabled or not rules.min_interval or changed_at is None:
+            ProfileRules.of(entry, lists)
+        except ProfileError as error:
+            return str(error)
         return None
-    since = now - changed_at
-    if not 0 <= since < rules.min_interval:
-        return None
-    missing = math.ceil(rules.min_interval - since)
-    seconds = _counted(max(1, missing), "second", "seconds", verb=False)
-    return PolicyRefusal(
-        PolicyRule.TOO_YOUNG, f"the password was changed too recently; wait {seconds} and try again"
-    )
+
+    return problem_of
 
 
-_UPPER = bytes(range(ord("A"), ord("Z") + 1))
-_LOWER = bytes(range(ord("a"), ord("z") + 1))
-_DIGITS = bytes(range(ord("0"), ord("9") + 1))
-
-_NAMES = {
-    PolicyRule.TOO_SHORT: ("character", "characters"),
-    PolicyRule.TOO_FEW_UPPER: ("upper-case letter", "upper-case letters"),
-    PolicyRule.TOO_FEW_LOWER: ("lower-case letter", "lower-case letters"),
-    PolicyRule.TOO_FEW_DIGITS: ("digit", "digits"),
-    PolicyRule.TOO_FEW_SPECIAL: ("special character", "special characters"),
-}
-
-
-def _too_few(rule: PolicyRule, needed: int, given: int) -> PolicyRefusal:
-    one, many = _NAMES[rule]
-    was = "was" if given == 1 else "were"
-    expected = _counted(needed, one, many)
-    return PolicyRefusal(rule, f"at least {expected} needed, {given or 'none'} {was} given")
+def _contradiction(rules: ProfileRules) -> str | None:
+    longest, shortest = rules.max_length, rules.min_length
+    if 0 < longest < shortest:
+        return f"provMaxLength is {longest}, at least provMinLength ({shortest}) was expected"
+    classes = rules.needed_by_classes
+    if 0 < longest < classes:
+        return f"provMaxLength is {longest}, but the character classes need {classes} characters"
+    days = rules.max_age_days
+    if days and rules.min_interval >= days * _DAY:
+        return f"provMinInterval is {rules.min_interval}, less than provMaxAgeDays ({days}) was expected"
+    if days and rules.warning_days >= days:
+        return f"provWarningDays is {rules.warning_days}, less than provMaxAgeDays ({days}) was expected"
+    return None
 
 
-def _counted(number: int, one: str, many: str, *, verb: bool = True) -> str:
-    if number == 1:
-        return f"1 {one} is" if verb else f"1 {one}"
-    return f"{number} {many} are" if verb else f"{number} {many}"
+def _missing_list(rules: ProfileRules, lists: Lists) -> str | None:
+    if rules.word_length and not lists.has_dictionary:
+        return "provWordLength is not 0, but there is no dictionary: set passwords.dictionary"
+    if rules.breach_count and not lists.has_breached:
+        return "provBreachCount is not 0, but there is no list of breached passwords: set passwords.breached"
+    return None
 
 
 def _flag(entry: Entry, key: str) -> bool:
@@ -215,11 +176,14 @@ def _flag(entry: Entry, key: str) -> bool:
     return text == "TRUE"
 
 
-def _number(entry: Entry, key: str) -> int:
+def _number(entry: Entry, number: Number) -> int:
+    key = number.name.lower()
     text = entry.text(key, "0")
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-        raise ProfileError(f"{_shown(entry, key)} is a whole number from 0 to 999999999")
-    return int(text)
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)):
+        found = int(text)
+        if found == 0 or number.least <= found <= number.most:
+            return found
+    raise ProfileError(f"{_shown(entry, key)} is {number.expected}")
 
 
 def _shown(entry: Entry, key: str) -> str:

@@ -4,29 +4,38 @@ It goes through the outbox as any other password, with a mark against its echo, 
 account's own: a later change of the user for its accounts ends it, one that goes to nobody does not. While
 an older password of the user is on its way to the account it is refused as busy ("two concurrent password
 changes to the same account are not allowed", CA docs 2173056): which of the two came last would depend on
-luck. Lengths and character classes are judged as at any reset. Ours, where no source is named.
+luck. Its characters are judged where *Check Account Passwords* says so (CA docs 236752: never its history,
+for nobody here knows that). With *Enforce Synchronized Account Passwords* it must be the user's own. Ours,
+where no source is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Container
 
 from provserver.delivery.events import Outcome, sentence
 from provserver.delivery.parcels import FirstAttempts
 from provserver.delivery.plan import account_for_connector
 from provserver.directory.entries import Entry
 from provserver.directory.names import DN
+from provserver.imps.endpoints import Endpoint, leaf_value
 from provserver.imps.inclusions import Inclusions
 from provserver.imps.messages import Message, Reason, counts
+from provserver.imps.parameters import (
+    CHECK_ACCOUNT_PASSWORDS,
+    ENFORCE_SYNCHRONIZED_ACCOUNT_PASSWORDS,
+    Parameters,
+)
 from provserver.journal.events import Event, event
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.callers import Answer, Caller, fields_of
+from provserver.passwords.changes import DEMANDED, ENCODED
 from provserver.passwords.committing import Commits
-from provserver.passwords.exchange import RESET
+from provserver.passwords.encoded import Encoded
 from provserver.passwords.gates import Closed, Gates, Subject
 from provserver.passwords.judging import Weak, current_policy
+from provserver.passwords.managers import Managers
 from provserver.passwords.policy import Policy
-from provserver.passwords.profile import refusals
 from provserver.passwords.queues import UserQueues, retried
 from provserver.storage.contract import (
     ChangeId,
@@ -42,7 +51,8 @@ from provserver.vault.secret import Secret
 
 class AccountResets:
     """Shares the users' queues with the exchange: the passwords of a user and of its accounts change one at a
-    time.
+    time. `is_current`: whether a password is a global user's now. `schemes_of`: in which schemes an endpoint
+    takes encoded ones.
     """
 
     def __init__(
@@ -51,7 +61,11 @@ class AccountResets:
         store: Store,
         gates: Gates,
         inclusions: Inclusions,
+        parameters: Parameters,
         policy: Policy,
+        is_current: Callable[[Entry, Secret, Encoded | None], Awaitable[bool]],
+        schemes_of: Callable[[Endpoint], Container[str]],
+        managers: Managers,
         commits: Commits,
         queues: UserQueues,
         new_id: Callable[[], str],
@@ -60,7 +74,11 @@ class AccountResets:
         self._store = store
         self._gates = gates
         self._inclusions = inclusions
+        self._parameters = parameters
         self._policy = policy
+        self._is_current = is_current
+        self._schemes_of = schemes_of
+        self._managers = managers
         self._commits = commits
         self._queues = queues
         self._new_id = new_id
@@ -93,21 +111,38 @@ class AccountResets:
         account, endpoint = subject.account, subject.endpoint
         if endpoint.propagation_disabled:
             raise Closed(Reason.PROPAGATION_DISABLED.value)
-        found = refusals((await current_policy(self._policy)).rules, secret)
-        if found:
-            raise Weak(found)
+        encoded = await self._managers.encoded(caller, secret)
+        if encoded is None:
+            await self._demand_quality(subject, owner, secret)
+        elif encoded.scheme not in self._schemes_of(endpoint):
+            raise Closed(Reason.NEEDS_CLEAR_TEXT.value.format(scheme=encoded.scheme))
+        reads = [(account.id, account.version), (endpoint.id, endpoint.version)]
+        user = await self._store.read_id(owner.id) if owner is not None else None
+        if user is not None and await self._parameters.get(ENFORCE_SYNCHRONIZED_ACCOUNT_PASSWORDS):
+            if not await self._is_current(user, secret, encoded):
+                raise Closed(Reason.NOT_THE_USERS.value.format(user=leaf_value(user.dn)))
+            reads.append((user.id, user.version))
         held = await self._held(subject)
         change = ChangeId(self._new_id())
-        delivery = self._commits.delivery(account.id, account, endpoint, secret, change, RESET)
+        options = DEMANDED if await self._managers.demand_change(caller, owner) else 0
+        if encoded is not None:
+            options |= ENCODED
+        delivery = self._commits.delivery(account.id, account, endpoint, secret, change, options)
         at = self._wall()
         fields = fields_of(caller, subject, owner) | {"change": change}
+        text = f"Password of {subject.name} reset"
+        if options & DEMANDED:
+            fields["must change"] = "yes"
+        if encoded is not None:
+            fields["encoded"] = encoded.scheme
+            text += f"; {encoded.remark}"
         commit = Commit(
             at=at,
             by=str(caller.identity.dn),
-            reads=((account.id, account.version), (endpoint.id, endpoint.version)),
+            reads=tuple(reads),
             deliveries=(delivery,),
             cancel_for=(account.id,),
-            journal=(event(at, Event.ACCOUNT_RESET, f"Password of {subject.name} reset", fields),),
+            journal=(event(at, Event.ACCOUNT_RESET, text, fields),),
         )
         committed = await self._store.commit(commit)
         known = {delivery.id: (endpoint, account_for_connector(account), secret)}
@@ -116,6 +151,16 @@ class AccountResets:
         for older in held:
             await self._store.settle(_cancelled(older, at))
         return attempts
+
+    async def _demand_quality(self, subject: Subject, owner: Entry | None, secret: Secret) -> None:
+        """Weak: the accounts of this endpoint are checked, and it does not pass."""
+        checks = await self._parameters.get(CHECK_ACCOUNT_PASSWORDS)
+        if checks.cover(subject.endpoint.namespace, subject.endpoint.name):
+            about = (subject.account,) if owner is None else (owner, subject.account)
+            rules = (await current_policy(self._policy)).rules
+            found = self._policy.quality(rules, secret, about)
+            if found:
+                raise Weak(found)
 
     async def _held(self, subject: Subject) -> list[Delivery]:
         """Older passwords of the user that only a person would send to the account now. Refusal BUSY: one is

@@ -1,11 +1,12 @@
 """The hash schemes: how a key is derived from a password, and how it is written down.
 
 What is stored is one text: `{SCHEME}` and what the scheme needs to derive again. The forms are those that
-other servers read: `{SSHA}`, `{SSHA256}`, `{SSHA512}` (RFC 2307 and its usual extensions: base64 of digest
-and salt), `{PBKDF2-SHA256}` (OpenLDAP's pw-pbkdf2: iterations$salt$key in adapted base64),
+other servers read: `{SSHA}`, `{SSHA256}`, `{SSHA384}`, `{SSHA512}` (RFC 2307 and its usual extensions:
+base64 of digest and salt), `{PBKDF2-SHA256}` (OpenLDAP's pw-pbkdf2: iterations$salt$key in adapted base64),
 `{ARGON2}$argon2id$…` (OpenLDAP's argon2 module around a PHC string), `{SCRYPT}$scrypt$…` (a PHC string).
-PHC strings are read without the prefix too, and the unsalted `{SHA}`, `{SHA256}`, `{SHA512}` as the salted
-form with an empty salt.
+PHC strings are read without the prefix too, `$argon2i$` as well (OpenLDAP's module writes that when it is
+built with libargon2), and the unsalted `{SHA}`, `{SHA256}`, `{SHA384}`, `{SHA512}` as the salted form with an
+empty salt.
 
 A recipe is a scheme with its parameters. Pure: no settings, no threads; `hashing` decides where a
 derivation runs.
@@ -22,7 +23,7 @@ from dataclasses import field
 from enum import Enum
 from typing import ClassVar, Protocol
 
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2i, Argon2id
 
 from provserver.records import record
 from provserver.vault.secret import Secret
@@ -51,6 +52,7 @@ class SchemeName(Enum):
     PBKDF2_SHA256 = "pbkdf2-sha256"
     SCRYPT = "scrypt"
     SSHA512 = "ssha512"
+    SSHA384 = "ssha384"
     SSHA256 = "ssha256"
     SSHA = "ssha"
 
@@ -104,7 +106,7 @@ class Derived:
 
 @record
 class Argon2:
-    """Argon2id (RFC 9106). `memory` in KiB.
+    """Argon2id (RFC 9106), or Argon2i where others wrote that. `memory` in KiB.
 
     Older releases of `cryptography` hold the interpreter lock through a derivation, which would stop the
     reactor; 50.0.2, the one pinned, does not (pyca/cryptography pull request 15163; measured).
@@ -113,12 +115,13 @@ class Argon2:
     memory: int
     iterations: int
     lanes: int
+    variant: str = "argon2id"
 
     name: ClassVar = SchemeName.ARGON2ID
     expensive: ClassVar = True
 
     def derive(self, salt: bytes, secret: Secret) -> bytes:
-        function = Argon2id(
+        function = _ARGON2[self.variant](
             salt=salt,
             length=KEY_SIZE,
             iterations=self.iterations,
@@ -129,7 +132,10 @@ class Argon2:
 
     def text(self, salt: bytes, key: bytes) -> str:
         cost = f"m={self.memory},t={self.iterations},p={self.lanes}"
-        return f"{{ARGON2}}$argon2id$v=19${cost}${_bare(salt)}${_bare(key)}"
+        return f"{{ARGON2}}${self.variant}$v=19${cost}${_bare(salt)}${_bare(key)}"
+
+
+_ARGON2: dict[str, type[Argon2id] | type[Argon2i]] = {"argon2id": Argon2id, "argon2i": Argon2i}
 
 
 @record
@@ -182,6 +188,20 @@ class SaltedSha512:
 
     def text(self, salt: bytes, key: bytes) -> str:
         return "{SSHA512}" + base64.b64encode(key + salt).decode()
+
+
+@record
+class SaltedSha384:
+    """{SSHA384}: one round; see SaltedSha512."""
+
+    name: ClassVar = SchemeName.SSHA384
+    expensive: ClassVar = False
+
+    def derive(self, salt: bytes, secret: Secret) -> bytes:
+        return hashlib.sha384(secret.reveal() + salt).digest()
+
+    def text(self, salt: bytes, key: bytes) -> str:
+        return "{SSHA384}" + base64.b64encode(key + salt).decode()
 
 
 @record
@@ -238,9 +258,11 @@ def _read(text: str, *, with_key: bool) -> Derived:
 
 _DIGESTS: dict[str, tuple[Recipe, int]] = {
     "SSHA512": (SaltedSha512(), 64),
+    "SSHA384": (SaltedSha384(), 48),
     "SSHA256": (SaltedSha256(), 32),
     "SSHA": (SaltedSha1(), 20),
     "SHA512": (SaltedSha512(), 64),
+    "SHA384": (SaltedSha384(), 48),
     "SHA256": (SaltedSha256(), 32),
     "SHA": (SaltedSha1(), 20),
 }
@@ -267,11 +289,12 @@ def _read_pbkdf2(text: str, with_key: bool) -> Derived:
 def _read_phc(text: str, with_key: bool) -> Derived:
     """A PHC string: $name[$v=19]$parameters$salt$key."""
     match text.split("$"):
-        case ["", "argon2id", "v=19", costs, salt, key]:
+        case ["", ("argon2id" | "argon2i") as variant, "v=19", costs, salt, key]:
             memory, iterations, lanes = _numbers(costs, ("m", "t", "p"))
             if memory * 1024 > MAX_MEMORY or lanes > MAX_LANES or memory < 8 * lanes:
                 raise UnreadableHash("the stored password asks for a memory or lanes out of bounds")
-            return _checked(Argon2(memory, iterations, lanes), _decode(salt), _decode(key), with_key)
+            recipe = Argon2(memory, iterations, lanes, variant)
+            return _checked(recipe, _decode(salt), _decode(key), with_key)
         case ["", "scrypt", costs, salt, key]:
             exponent, r, p = _numbers(costs, ("ln", "r", "p"))
             # n < 2**(128 r / 8) (RFC 7914 2) holds for every n within our memory bound.
@@ -279,7 +302,9 @@ def _read_phc(text: str, with_key: bool) -> Derived:
                 raise UnreadableHash("the stored password asks for a memory or lanes out of bounds")
             return _checked(Scrypt(2**exponent, r, p), _decode(salt), _decode(key), with_key)
         case _:
-            raise UnreadableHash("$argon2id$v=19$ or $scrypt$, parameters, salt and key were expected")
+            raise UnreadableHash(
+                "$argon2id$v=19$, $argon2i$v=19$ or $scrypt$, parameters, salt and key were expected"
+            )
 
 
 _READERS: dict[str, Callable[[str, bool], Derived]] = {

@@ -16,13 +16,14 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from provserver.connectors.contract import (
+    ENCODINGS,
     Accepts,
     Account,
     Connector,
@@ -37,10 +38,36 @@ from provserver.connectors.contract import (
     SettingsError,
 )
 from provserver.directory.names import DN
+from provserver.passwords.schemes import (
+    SALT_SIZE,
+    Argon2,
+    Derived,
+    Pbkdf2,
+    Recipe,
+    SaltedSha1,
+    SaltedSha256,
+    SaltedSha384,
+    SaltedSha512,
+)
 from provserver.vault.secret import Secret
 
 FIRST = Secret.of_text("Kit-Harbour-Light-21")
 SECOND = Secret.of_text("Kit-Lantern-Bay-73")
+
+_RECIPES: Final[dict[str, Recipe]] = {
+    "SSHA": SaltedSha1(),
+    "SSHA256": SaltedSha256(),
+    "SSHA384": SaltedSha384(),
+    "SSHA512": SaltedSha512(),
+    "PBKDF2-SHA256": Pbkdf2(1000),
+    "ARGON2": Argon2(1024, 1, 1),
+}
+
+
+def encode(secret: Secret, scheme: str) -> Secret:
+    """The password as an agent that hashes sends it."""
+    recipe, salt = _RECIPES[scheme], b"kit".ljust(SALT_SIZE, b"!")
+    return Secret.of_text(Derived(recipe, salt, recipe.derive(salt, secret)).text)
 
 
 class ConnectorContract:
@@ -69,6 +96,10 @@ class ConnectorContract:
     async def has_password(self, account: Account, secret: Secret) -> bool:
         """Ask the endpoint itself, not the connector."""
         raise NotImplementedError
+
+    async def has_encoded(self, account: Account, encoded: Secret, secret: Secret) -> bool:
+        """Whether the endpoint has the password that was sent encoded; ask with `secret`, if it can hash."""
+        return await self.has_password(account, secret)
 
     async def take_down(self) -> bool:
         """Make the endpoint unreachable for the rest of the test; False: cannot be done."""
@@ -136,6 +167,25 @@ class ConnectorContract:
         secret = Secret.of_text("Grün-Straße-Ж-漢-🔑-12")
         await self.set(self.make(), secret)
         assert await self.has_password(self.account(), secret)
+
+    def test_the_schemes_that_are_taken_are_some_that_passwords_come_in(self) -> None:
+        assert self.make().accepts.schemes <= set(ENCODINGS)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_an_encoded_password_is_stored_as_it_is(self) -> None:
+        schemes = sorted(self.make().accepts.schemes)
+        if not schemes:
+            pytest.skip("this endpoint takes clear text only")
+        for count, scheme in enumerate(schemes):
+            secret = Secret.of_text(f"Kit-Sextant-Reef-{count}")
+            encoded = encode(secret, scheme)
+            connector = self.make()
+            await connector.open()
+            await connector.set_password(self.account(), encoded, PasswordOption.ENCODED)
+            assert await self.has_encoded(self.account(), encoded, secret)
+            # As a password it would be a lock without a key.
+            await connector.set_password(self.account(), SECOND, PasswordOption.NONE)
+            assert await self.has_password(self.account(), SECOND)
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
     async def test_opening_twice_and_closing_twice_are_harmless(self) -> None:

@@ -15,14 +15,15 @@ import contextlib
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import NewType, NoReturn
+from typing import Final, NewType, NoReturn
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from provserver.vault.private import read_private
 
 KeyId = NewType("KeyId", str)
 """Names one master key: 8 lower-case hexadecimal digits. Not secret."""
@@ -33,6 +34,7 @@ Randomness = Callable[[int], bytes]
 KEY_SIZE = 32
 KEY_ID_SIZE = 4
 _FILE_FORMAT = 1
+_IF_MISSING: Final = "restore it from a backup (without it the outbox cannot be opened)"
 
 
 class Purpose(Enum):
@@ -160,7 +162,7 @@ class KeyRing:
     @classmethod
     def load(cls, path: Path) -> KeyRing:
         """The ring in a file. KeyRingError: missing, readable by others, or not a key file."""
-        content, problem = _read_private(path)
+        content, problem = read_private(path, "key file", _IF_MISSING)
         ring = None
         if not problem:
             ring, problem = _parse(content)
@@ -179,23 +181,6 @@ class KeyRing:
 def _check_id(key_id: str) -> None:
     if len(key_id) != 2 * KEY_ID_SIZE or not set(key_id) <= set("0123456789abcdef"):
         raise KeyRingError(f"a key id is {2 * KEY_ID_SIZE} lower-case hexadecimal digits")
-
-
-def _read_private(path: Path) -> tuple[bytes, str]:
-    """The file's bytes, or why they were not read. The mode is that of the open file: no race."""
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                return b"", "the key file is not a regular file"
-            if mode & 0o077:
-                shown = f"{stat.S_IMODE(mode):04o}"
-                return b"", f"others than its owner may use the key file (mode {shown}): chmod 600 {path}"
-            return file.read(), ""
-    except FileNotFoundError:
-        return b"", "there is no key file; restore it from a backup (without it the outbox cannot be opened)"
-    except OSError as error:
-        return b"", f"the key file cannot be read: {error.strerror}"
 
 
 def _parse(content: bytes) -> tuple[KeyRing | None, str]:

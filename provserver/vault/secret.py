@@ -43,17 +43,15 @@ class Secret:
             return NotImplemented
         return hmac.compare_digest(self._value, other._value)
 
-    __hash__ = None  # type: ignore[assignment]  # a hash table of passwords would leak by timing and by repr
+    def __hash__(self) -> NoReturn:
+        # A hash table of passwords would leak by timing and by repr.
+        raise TypeError("a Secret is never hashed")
 
     def __repr__(self) -> str:
         return "Secret(…)"
-
-    __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
         return "Secret(…)"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled or copied")
-
-    __copy__ = __deepcopy__ = __reduce__

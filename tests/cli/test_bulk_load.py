@@ -261,14 +261,12 @@ def test_a_second_file_finds_what_the_first_one_brought(instance: Instance, tmp_
 def order() -> Order:
     schema = load_schema()
     numbers = {key: number for number, key in enumerate(sorted(schema.indexed), 1)}
-    return Order(tuple(schema_texts()), "im", numbers, "20260101000000Z", BY)
+    return Order(tuple(schema_texts()), "im", numbers, "20260101000000Z", BY, ("eTConfigParam",))
 
 
-class _Never(Caster):
+def nobody() -> Caster:
     """Whoever asks it is wrong."""
-
-    def __init__(self) -> None:
-        super().__init__(load_schema(), Views("im"), {}, "", "", lambda: pytest.fail("asked here"))
+    return Caster(load_schema(), Views("im"), {}, "", "", lambda: pytest.fail("asked here"), ())
 
 
 def blocks(tmp_path: Path) -> Iterator[tuple[int, Block]]:
@@ -279,7 +277,7 @@ def blocks(tmp_path: Path) -> Iterator[tuple[int, Block]]:
 
 
 def test_what_workers_bring_is_in_the_order_of_the_file(tmp_path: Path) -> None:
-    with Crew(_Never(), order(), 2) as crew:
+    with Crew(nobody(), order(), 2) as crew:
         brought = list(crew.cast(blocks(tmp_path)))
     assert [mark for mark, _, _ in brought] == list(range(len(brought)))
     names = [
@@ -294,7 +292,7 @@ def test_what_workers_bring_is_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_killed_ends_the_load_and_says_so(tmp_path: Path) -> None:
-    with Crew(_Never(), order(), 2) as crew:
+    with Crew(nobody(), order(), 2) as crew:
         brought = crew.cast(blocks(tmp_path))
         next(brought)
         for worker in crew.workers:
@@ -305,7 +303,8 @@ def test_a_worker_that_is_killed_ends_the_load_and_says_so(tmp_path: Path) -> No
 
 
 def test_what_is_short_starts_no_process(tmp_path: Path) -> None:
-    here = Caster(load_schema(), Views("im"), order().numbers, "", BY, lambda: pytest.fail("no id is needed"))
+    numbers = order().numbers
+    here = Caster(load_schema(), Views("im"), numbers, "", BY, lambda: pytest.fail("no id is needed"), ())
     given = Block(1, user("x", "eTID: 1").encode())
     with Crew(here, order()) as crew:
         [(mark, block, parts)] = crew.cast([("file", given)])

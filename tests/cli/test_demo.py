@@ -86,7 +86,7 @@ def test_without_openldap_it_works_and_says_what_is_not_real(tmp_path: Path) -> 
     )
     environment = {**os.environ, "PATH": str(tmp_path), "TMPDIR": tempfile.gettempdir()}
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         env=environment,

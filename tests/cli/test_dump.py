@@ -93,7 +93,7 @@ def test_an_entry_that_is_damaged_is_told_by_its_name(demo_instance: Path) -> No
 
 def test_a_reader_that_goes_away_is_no_fault(demo_instance: Path) -> None:
     """`provserver dump lab | head -1`."""
-    line = f"{COMMAND[0]} -m {COMMAND[2]} dump '{demo_instance}' | head -1"
+    line = f"{' '.join(COMMAND)} dump '{demo_instance}' | head -1"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "version: 1\n"
     assert done.stderr == ""

@@ -120,6 +120,16 @@ def test_a_file_that_is_missing_or_damaged_is_a_sentence(
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("setting", ["dictionary", "breached"])
+def test_a_list_of_passwords_that_is_missing_is_a_sentence(demo_instance: Path, setting: str) -> None:
+    """Where the setting says, from the instance."""
+    refused = command("serve", demo_instance, "--set", f"passwords.{setting}=lists/none")
+    assert refused.returncode == 1
+    place = demo_instance / "lists" / "none"
+    said = f"a list of passwords cannot be used: {place}: cannot be read: No such file or directory"
+    assert refused.stderr == f"provserver: {said}\n"
+
+
 def test_a_site_schema_that_cannot_be_read_is_told_by_file_and_line(demo_instance: Path) -> None:
     missing = command("serve", demo_instance, "--set", "schema.files=site.schema")
     assert missing.returncode == 1

@@ -4,14 +4,21 @@
 
 from __future__ import annotations
 
+import pytest
 from asking import Case, Row
-from harbour import COMMON, OTHER, PASSWORDS, SUFFIX
+from harbour import COMMON, OTHER, PASSWORDS, PROFILE, SUFFIX, administrator
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 
+from provserver.ldap.controls import (
+    PasswordPolicyRequest,
+    PasswordPolicyResponse,
+    PolicyError,
+    encode_request,
+)
 from provserver.ldap.messages import BindRequest, SaslCredentials
 from provserver.ldap.results import ResultCode
-from provserver.testing.server import user_dn
-from provserver.testing.wire import Told, WireClient
+from provserver.testing.server import RunningServer, user_dn
+from provserver.testing.wire import Told, WireClient, replace
 from provserver.vault.secret import Secret
 
 C = ResultCode
@@ -47,6 +54,23 @@ async def crowd(client: WireClient) -> Told:
     return max(told, key=lambda one: one.code)
 
 
+async def expire(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    admin = await administrator(server)
+    assert (await admin.modify(ADA, replace("eTPasswordExpirationDate", "0000121365"))).code is C.SUCCESS
+
+
+async def use_the_grace(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await expire(server, patches)
+    admin = await administrator(server)
+    assert (await admin.modify(PROFILE, replace("provGraceBinds", "1"))).code is C.SUCCESS
+    await server.wire("aokafor", PASSWORDS["aokafor"])
+
+
+async def policed(client: WireClient) -> Told:
+    bind = BindRequest(3, ADA, Secret.of_text(PASSWORDS["aokafor"]))
+    return await client.ask(bind, [encode_request(PasswordPolicyRequest())])
+
+
 SIMPLE = [
     Row("nobody asks to be nobody", lambda c: c.bind("", ""), C.SUCCESS, "", "RFC 4513 5.1.1", who=""),
     Row("version 2", lambda c: c.ask(BindRequest(2, ADA, Secret(b"x"))), C.PROTOCOL_ERROR, "version 3", "RFC 4511 4.2"),
@@ -64,6 +88,8 @@ SIMPLE = [
     Row("a bare name that none can be", lambda c: c.bind(UNASSIGNED, OTHER), C.INVALID_DN_SYNTAX, "not the name of a global user", "RFC 4511 4.1.3", who=""),
     Row("a suspended user", lambda c: c.bind(ELIF, PASSWORDS["eyilmaz"]), C.UNWILLING_TO_PERFORM, "the user is suspended", "ours", who=""),
     Row("a suspended user, a wrong password", lambda c: c.bind(ELIF, OTHER), C.INVALID_CREDENTIALS, "wrong name or password", "ours", who=""),
+    Row("an expired password", policed, C.INVALID_CREDENTIALS, "Password expiration date has passed.", "draft-behera-ldap-password-policy 9.1", who="", first=expire, control=PasswordPolicyResponse(error=PolicyError.PASSWORD_EXPIRED)),
+    Row("an expired password, and no grace left", policed, C.INVALID_CREDENTIALS, "Password expiration date has passed.", "draft-behera-ldap-password-policy 9.1", who="", first=use_the_grace, control=PasswordPolicyResponse(error=PolicyError.PASSWORD_EXPIRED)),
     Row("in clear from another machine", lambda c: c.bind(ADA, PASSWORDS["aokafor"]), C.CONFIDENTIALITY_REQUIRED, "unprotected", "RFC 4513 6.3.2", who="", far=True),
     Row("too many who wait", crowd, C.BUSY, "waiting to be hashed", "RFC 4511 A.2", who="", scene="crowded"),
 ]  # fmt: skip

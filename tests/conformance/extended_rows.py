@@ -10,12 +10,12 @@ from dataclasses import replace as changed
 from typing import Any
 
 import pytest
-from asking import Row
-from harbour import ADA_AD, NEW, SUFFIX
+from asking import Case, Row
+from harbour import AD_CORP, ADA_AD, NEW, NOBODY_AD, SUFFIX
 from read_rows import search_request
 
-from provserver.ldap.extended import Cancel, WhoAmI, encode_request
-from provserver.ldap.messages import CANCEL, START_TLS, WHO_AM_I, ExtendedRequest
+from provserver.ldap.extended import Cancel, ClearGuard, Explain, WhoAmI, encode_request
+from provserver.ldap.messages import CANCEL, EXPLAIN, START_TLS, WHO_AM_I, ExtendedRequest
 from provserver.ldap.results import ResultCode
 from provserver.testing.server import RunningServer
 from provserver.testing.wire import Told, WireClient
@@ -101,4 +101,34 @@ CANCELS = [
     Row("a search, which says so", a_search_that_is_called_off, C.CANCELED, "called off", "RFC 3909 2.2", scene="crossroads"),
 ]  # fmt: skip
 
-TABLES = {"unknown operation": UNKNOWN, "Who am I": WHO, "StartTLS": TLS, "Cancel": CANCELS}
+
+def about(account: str, kind: type[Explain] = Explain) -> Case:
+    return lambda c: c.ask(encode_request(kind(account)))
+
+
+async def have_twins(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    names = "eTADSAccountName=aokafor,eTADSContainerName=Users"
+    await server.load(f"dn: {names},{AD_CORP}\nobjectClass: eTADSAccount\n")
+
+
+SHORT = "ActiveDirectory:AD-Corp:"
+ABOUT_ACCOUNTS = [
+    Row("no value", lambda c: c.ask(ExtendedRequest(EXPLAIN)), C.PROTOCOL_ERROR, "Explain request", "ours"),
+    Row("by nobody", about(ADA_AD), C.INSUFFICIENT_ACCESS_RIGHTS, "may not ask about", "ours", who=""),
+    Row("by an agent of its endpoint", about(ADA_AD, ClearGuard), C.INSUFFICIENT_ACCESS_RIGHTS, "may not ask about", "ours", who="psync-ad-corp"),
+    Row("what is not there", about(NOBODY_AD), C.NO_SUCH_OBJECT, "does not exist", "ours"),
+    Row("what is no account", about(AD_CORP, ClearGuard), C.OBJECT_CLASS_VIOLATION, "is not an account", "ours"),
+    Row("what is no name", about("no name"), C.INVALID_DN_SYNTAX, "not a distinguished name", "RFC 4511 4.1.3"),
+    Row("a short name that is nobody's", about(f"{SHORT}ghost"), C.NO_SUCH_OBJECT, "there is no account", "ours"),
+    Row("a short name of several", about(f"{SHORT}aokafor"), C.UNWILLING_TO_PERFORM, "several accounts are called", "ours", first=have_twins),
+    Row("a short name", about(f"{SHORT}aokafor"), C.SUCCESS, "", "ours"),
+    Row("a guard of which there is nothing to clear", about(ADA_AD, ClearGuard), C.SUCCESS, "", "ours"),
+]  # fmt: skip
+
+TABLES = {
+    "unknown operation": UNKNOWN,
+    "Who am I": WHO,
+    "StartTLS": TLS,
+    "Cancel": CANCELS,
+    "Explain, Clear Guard": ABOUT_ACCOUNTS,
+}

@@ -12,6 +12,7 @@ from operations.client_certificates import under_tls
 from rights import EVERYTHING, NOBODY, Place, Rights, in_scope, inside
 from twisted.internet import reactor
 
+from provserver.imps.parameters import CHECK_ACCOUNT_PASSWORDS
 from provserver.ldap.controls import (
     ByOffset,
     ControlValue,
@@ -25,7 +26,7 @@ from provserver.ldap.controls import (
     ViewRequest,
     encode_request,
 )
-from provserver.ldap.extended import PasswordModify
+from provserver.ldap.extended import ClearGuard, Explain, PasswordModify
 from provserver.ldap.extended import encode_request as extended
 from provserver.ldap.filters import Filter, Present, Scope
 from provserver.ldap.messages import (
@@ -128,6 +129,8 @@ async def set_stage() -> Stage:
         await admin.modify(user_dn("agent-ldap-hq"), delete("eTUserAdminProfile")),
     ):
         assert told.code is C.SUCCESS, told
+    # So that no password that is set in passing is set at all.
+    await server.set_parameter(CHECK_ACCOUNT_PASSWORDS, "ALL")
     found = await admin.search(SUFFIX, "(objectClass=*)", "1.1")
     return Stage(server, lines, frozenset(map(inside, found.names)))
 
@@ -294,6 +297,17 @@ READS = {
         for secret in SECRETS
     },
     "compare what an endpoint holds": Operation(comparing("provHeldPassword", OTHER), held),
+}
+ADMINISTRATORS: Expected = allowed(
+    lambda who, name: who.everything,
+    lambda place: C.SUCCESS if place.taken is not None else C.OBJECT_CLASS_VIOLATION,
+)
+"""What they are told of accounts."""
+READS |= {
+    "explain": Operation(lambda place: extended(Explain(place.dn)), ADMINISTRATORS),
+    "clear a guard that refuses nothing": Operation(
+        lambda place: extended(ClearGuard(place.dn)), ADMINISTRATORS
+    ),
 }
 PASSWORDS_SET = {
     "test": Operation(setting("eTTestPassword", WEAK), allowed(Rights.synchronises, of_an_account)),

@@ -22,13 +22,17 @@ from harbour import (
     ORACLE,
     OTHER,
     PASSWORDS,
+    PROFILE,
     UNIX,
     administrator,
+    overwrite,
 )
 from signposted import BEYOND
+from twisted.internet.defer import DeferredSemaphore
 from write_rows import always_lose, be_overtaken, changing
 
 from provserver.connectors.contract import AccessDenied
+from provserver.imps.parameters import CHECK_ACCOUNT_PASSWORDS, ENFORCE_SYNCHRONIZED_ACCOUNT_PASSWORDS
 from provserver.ldap.controls import (
     PasswordPolicyRequest,
     PasswordPolicyResponse,
@@ -46,7 +50,6 @@ from provserver.vault.secret import Secret
 
 C = ResultCode
 ADA, BORIS, GHOST = user_dn("aokafor"), user_dn("bnovak"), user_dn("ghost")
-PROFILE = f"eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,{COMMON}"
 TEST, SYNC, PASSWORD = "eTTestPassword", "eTSyncPassword", "eTPassword"
 AGENT, UNIX_AGENT = "psync-ad-corp", "pam-hpdev01"
 
@@ -98,12 +101,34 @@ async def _profile(server: RunningServer, *changes: Change) -> None:
     assert (await admin.modify(PROFILE, *changes)).code is C.SUCCESS
 
 
+async def crowd_the_external_policy(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    """As many are asked about as may be, and nobody may wait."""
+    external = server.service.external
+    patches.setattr(external, "_waiting", 0)
+    patches.setattr(external, "_turns", DeferredSemaphore(1))
+    assert external is not None
+    external._turns.acquire()
+
+
 async def muddle_the_profile(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
-    await _profile(server, replace("provMaxLength", "3"))
+    await overwrite(server, PROFILE, "provMaxLength", b"3")
 
 
 async def ask_for_too_much(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
     await _profile(server, replace("provMinLength", "257"))
+
+
+async def ask_for_all_characters(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await _profile(server, replace("provMinLength", "100"), replace("provMaxOccurrences", "1"))
+
+
+async def demand_no_breach(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await _profile(server, replace("provBreachCount", "1"))
+
+
+async def lose_the_list(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await demand_no_breach(server, patches)
+    server.service._lists.close()
 
 
 async def change_too_soon(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
@@ -135,6 +160,7 @@ TRIGGERS = [
     Row("two passwords", changing(ADA_AD, replace(SYNC, NEW, OTHER)), C.CONSTRAINT_VIOLATION, "exactly one value, 2 were given", "ours", who=AGENT),
     Row("an empty password", policed(ADA_AD, replace(SYNC, "")), C.CONSTRAINT_VIOLATION, "an empty password", "ours", who=AGENT, control=because(PolicyError.PASSWORD_TOO_SHORT)),
     Row("a password with a NUL", policed(ADA_AD, replace(SYNC, b"Kelp\0Compass-88")), C.CONSTRAINT_VIOLATION, "a NUL character", "ours", who=AGENT, control=because(PolicyError.INSUFFICIENT_PASSWORD_QUALITY)),
+    Row("a password of 10,000 characters", policed(ADA_AD, replace(SYNC, "Kelp-88-" * 1250)), C.CONSTRAINT_VIOLATION, "at most 1024 bytes", "ours", who=AGENT, control=because(PolicyError.INSUFFICIENT_PASSWORD_QUALITY)),
     Row("a password that is no text", changing(ADA_AD, replace(SYNC, b"\xff")), C.INVALID_ATTRIBUTE_SYNTAX, "expected UTF-8 text", "RFC 4511 A.2", who=AGENT),
     Row("a trigger twice", changing(ADA_AD, replace(SYNC, NEW), replace(SYNC, OTHER)), C.CONSTRAINT_VIOLATION, "given twice", "ours", who=AGENT),
     Row("a trigger with another change", changing(ADA_AD, replace(SYNC, NEW), replace("eTDescription", "x")), C.UNWILLING_TO_PERFORM, "in one request with a password trigger", "ours", who=AGENT),
@@ -150,7 +176,13 @@ TRIGGERS = [
     Row("a sync into a full outbox", lambda c: c.sync(BORIS_UNIX, OTHER), C.BUSY, "too many deliveries are waiting", "ours", scene="full", first=fill_the_outbox),
     Row("too many that are hashed", lambda c: c.sync(ADA_AD, NEW), C.BUSY, "waiting to be hashed", "RFC 4511 A.2", who=AGENT, first=be_busy),
     Row("others keep changing the user", lambda c: c.sync(ADA_AD, NEW), C.BUSY, "others keep changing this user", "RFC 4511 A.2", who=AGENT, first=always_lose),
+    Row("nobody answers for the external policy, a test", policed(ADA_AD, replace(TEST, NEW)), C.UNAVAILABLE, "the external password policy cannot be reached", "ours", who=AGENT, scene="advised", control=PasswordPolicyResponse()),
+    Row("nobody answers for the external policy", lambda c: c.sync(ADA_AD, NEW), C.UNAVAILABLE, "the external password policy cannot be reached", "ours", who=AGENT, scene="advised"),
+    Row("a weak password, and nobody answers for the external policy", lambda c: c.sync(ADA_AD, "weak"), C.CONSTRAINT_VIOLATION, "at least 10 characters", "ours", who=AGENT, scene="advised"),
+    Row("too many wait for the external policy", lambda c: c.sync(ADA_AD, NEW), C.BUSY, "too many passwords wait for the external policy", "ours", who=AGENT, scene="advised", first=crowd_the_external_policy),
     Row("a profile that makes no sense", lambda c: c.sync(ADA_AD, NEW), C.UNAVAILABLE, "the Password Profile makes no sense", "ours", who=AGENT, first=muddle_the_profile),
+    Row("a breached password", policed(ADA_AD, replace(SYNC, "Correct-Horse-9")), C.CONSTRAINT_VIOLATION, "is known from data breaches", "draft-behera-ldap-password-policy 8.2", who=AGENT, scene="listed", first=demand_no_breach, control=because(PolicyError.INSUFFICIENT_PASSWORD_QUALITY)),
+    Row("a list that cannot be asked", lambda c: c.sync(ADA_AD, NEW), C.UNAVAILABLE, "the Password Profile cannot be applied", "ours", who=AGENT, scene="listed", first=lose_the_list),
     Row("an endpoint refuses, the answer of IMPS", lambda c: c.sync(ADA_AD, NEW), C.OPERATIONS_ERROR, "failures: 1", "ours", who=AGENT, scene="as IMPS", first=refuse_at_unix, changes=True),
     Row("an endpoint refuses", lambda c: c.sync(ADA_AD, NEW), C.SUCCESS, "failures: 1", "ours", who=AGENT, first=refuse_at_unix),
 ]  # fmt: skip
@@ -174,6 +206,7 @@ CHANGES = [
     Row("a weak one", policed(ADA, replace(PASSWORD, "weak")), C.CONSTRAINT_VIOLATION, "at least 10 characters", "draft-behera-ldap-password-policy 8.2", who="aokafor", control=because(PolicyError.PASSWORD_TOO_SHORT)),
     Row("the present one", policed(ADA, replace(PASSWORD, PASSWORDS["aokafor"])), C.CONSTRAINT_VIOLATION, "was used before", "draft-behera-ldap-password-policy 8.2", who="aokafor", control=because(PolicyError.PASSWORD_IN_HISTORY)),
     Row("too soon", policed(ADA, replace(PASSWORD, NEW)), C.CONSTRAINT_VIOLATION, "changed too recently", "draft-behera-ldap-password-policy 8.2", who="aokafor", control=because(PolicyError.PASSWORD_TOO_YOUNG), first=change_too_soon),
+    Row("nobody answers for the external policy", changing(ADA, replace(PASSWORD, NEW)), C.UNAVAILABLE, "the external password policy cannot be reached", "ours", who="aokafor", scene="advised"),
     Row("two new ones", changing(ADA, replace(PASSWORD, NEW), add(PASSWORD, OTHER)), C.CONSTRAINT_VIOLATION, "given twice", "ours"),
     Row("the old one away and no new one", changing(ADA, delete(PASSWORD, PASSWORDS["aokafor"])), C.UNWILLING_TO_PERFORM, "can be added or replaced", "ours"),
     Row("in clear from another machine", changing(ADA, replace(PASSWORD, NEW)), C.CONFIDENTIALITY_REQUIRED, "unprotected", "RFC 4511 A.2", far=True),
@@ -190,6 +223,14 @@ def modifying(user: str | None = None, new: str | bytes | None = NEW, old: str |
         Secret(octets) if octets is not None else None,
     )
     return lambda c: c.ask(extended(value), [encode_request(PasswordPolicyRequest())])
+
+
+async def check_accounts(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await server.set_parameter(CHECK_ACCOUNT_PASSWORDS, "ALL")
+
+
+async def enforce_the_users(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await server.set_parameter(ENFORCE_SYNCHRONIZED_ACCOUNT_PASSWORDS, "Yes")
 
 
 PASSWORD_MODIFIES = [
@@ -213,15 +254,18 @@ PASSWORD_MODIFIES = [
     Row("an account to which another one is on its way", modifying(ADA_UNIX, OTHER), C.BUSY, "is on its way there", "ours", scene="hasty answers", first=fill_the_outbox),
     Row("an account, into a full outbox", modifying(BORIS_UNIX), C.BUSY, "too many deliveries are waiting", "ours", scene="full", first=fill_the_outbox),
     Row("a weak one", modifying(ADA, "weak"), C.CONSTRAINT_VIOLATION, "at least 10 characters", "draft-behera-ldap-password-policy 8.2", control=because(PolicyError.PASSWORD_TOO_SHORT)),
-    Row("a weak one of an account", modifying(ADA_AD, "weak"), C.CONSTRAINT_VIOLATION, "at least 10 characters", "ours", control=because(PolicyError.PASSWORD_TOO_SHORT)),
+    Row("a weak one of an account", modifying(ADA_AD, "weak"), C.CONSTRAINT_VIOLATION, "at least 10 characters", "ours", control=because(PolicyError.PASSWORD_TOO_SHORT), first=check_accounts),
+    Row("another than the user's, of an account", modifying(ADA_UNIX), C.UNWILLING_TO_PERFORM, "must be the current password of Global User 'aokafor'", "ours", control=because(PolicyError.PASSWORD_MOD_NOT_ALLOWED), first=enforce_the_users),
     Row("an empty one", modifying(ADA, ""), C.CONSTRAINT_VIOLATION, "newPasswd: an empty password", "ours"),
     Row("one with a NUL", modifying(ADA, b"Kelp\0Compass-88"), C.CONSTRAINT_VIOLATION, "newPasswd: a password cannot contain a NUL", "ours"),
     Row("one that is no text", modifying(ADA, b"\xff"), C.INVALID_ATTRIBUTE_SYNTAX, "newPasswd: expected UTF-8 text", "ours"),
     Row("one that cannot be made up", modifying(ADA, None), C.UNWILLING_TO_PERFORM, "more than 256 characters", "RFC 3062 2", first=ask_for_too_much),
+    Row("one for which there are not enough characters", modifying(ADA, None), C.UNWILLING_TO_PERFORM, "no password could be made up", "RFC 3062 2", first=ask_for_all_characters),
     Row("one that cannot be sent back", modifying(ADA, None), C.CONFIDENTIALITY_REQUIRED, "where none can be sent back", "RFC 3062 4", scene="trusting", far=True),
     Row("in clear from another machine", modifying(ADA), C.CONFIDENTIALITY_REQUIRED, "unprotected", "RFC 4511 A.2", far=True),
     Row("too many that are hashed", modifying(ADA), C.BUSY, "waiting to be hashed", "RFC 4511 A.2", first=be_busy),
     Row("others keep changing the user", modifying(ADA), C.BUSY, "others keep changing this user", "RFC 4511 A.2", first=always_lose),
+    Row("nobody answers for the external policy", modifying(ADA), C.UNAVAILABLE, "the external password policy cannot be reached", "ours", scene="advised", control=PasswordPolicyResponse()),
     Row("a profile that makes no sense", modifying(ADA), C.UNAVAILABLE, "the Password Profile makes no sense", "ours", first=muddle_the_profile),
 ]  # fmt: skip
 

@@ -50,10 +50,11 @@ async def make_haste(server: RunningServer, patches: pytest.MonkeyPatch) -> None
 async def break_store(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
     """Whatever is read from now on: a bug."""
 
-    async def read(dn: object) -> None:
+    def fail(*asked: object, **how: object) -> None:
         raise RuntimeError("a bug")
 
-    patches.setattr(server.service.foundation.store, "read", read)
+    for name in ("read", "search"):
+        patches.setattr(server.service.foundation.store, name, fail)
 
 
 SEARCHES = [

@@ -19,12 +19,31 @@ from provserver.operations.sorting import Unsortable
 from provserver.passwords.gates import Closed
 
 _ROOT: Final = Path(provserver.__file__).parent
-_WHERE: Final = ("directory", "imps", "storage", "passwords", "operations", "ldap/connection.py")
+_WHERE: Final = (
+    "directory",
+    "imps",
+    "storage",
+    "passwords",
+    "passwords/external",
+    "operations",
+    "ldap/connection.py",
+)
 """What a client can reach; `ldap.client` and the connectors are clients themselves."""
 _OFFLINE: Final = {_ROOT / "operations" / "loading.py"}
 """What only a command can reach."""
 _REFUSALS: Final = (Refusal, Closed, Unsortable)
-_BY_NAME: Final = frozenset({"Refusal", "Closed", "WrongOldPassword", "Weak", "Unsortable"})
+_BY_NAME: Final = frozenset(
+    {
+        "Refusal",
+        "Closed",
+        "WrongOldPassword",
+        "NotAnother",
+        "NotTaken",
+        "Weak",
+        "PolicyUnreachable",
+        "Unsortable",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from provserver.testing.server import RunningServer
 from provserver.testing.wire import Told, WireClient
 
 REACTOR: Any = reactor
+_EXAMPLES: Final = Path(__file__).resolve().parents[2] / "docs" / "examples"
 PATIENCE: Final = 10
 """Seconds for any answer to come."""
 
@@ -31,6 +32,8 @@ class Scene:
     ldif: Callable[[], str] | None = None
     authority: bool = False
     """Whether client certificates are taken."""
+    advised: bool = False
+    """Whether an external policy is to be asked. Nobody answers."""
     clock: type[TurnedClock] = TurnedClock
 
 
@@ -40,6 +43,8 @@ SCENES: Final = {
     "crossroads": Scene(ldif=crossroads),
     "hasty": Scene(ldif=crossroads, clock=HastyClock),
     "certified": Scene(authority=True),
+    "advised": Scene(advised=True),
+    "listed": Scene((f"passwords.breached={_EXAMPLES / 'breached-sha1.txt'}",)),
     "tight": Scene(("search.candidate_limit=10", "search.size_limit=3", "limits.ber_depth=200")),
     "small": Scene(("search.size_limit=1",)),
     "unsorted": Scene(("search.sort_limit=2",)),
@@ -70,6 +75,9 @@ class Scenes:
 
     def __init__(self, folder: Path) -> None:
         self._clients = ClientAuthority(folder)
+        self._secret = folder / "policy.secret"
+        self._secret.touch(mode=0o600)
+        self._secret.write_bytes(b"Keel-And-Rudder-0123456789abcdef")
         self._running: dict[str, RunningServer] = {}
 
     async def ask(self, row: Row) -> Answered:
@@ -102,6 +110,11 @@ class Scenes:
         settings = [*_PATIENT, *scene.settings]
         if scene.authority:
             settings.append(f"server.tls_client_authority={self._clients.file}")
+        if scene.advised:
+            settings += [
+                "external_policy.urls=http://127.0.0.1:1/",
+                f"external_policy.secret_file={self._secret}",
+            ]
         more = [scene.ldif()] if scene.ldif is not None else []
         return await RunningServer.start(REACTOR, settings=settings, more=more, clock=scene.clock())
 

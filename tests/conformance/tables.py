@@ -10,6 +10,7 @@ import extended_rows
 import password_rows
 import read_rows
 import search_control_rows
+import trusted_rows
 import write_rows
 
 _MODULES: Final = (
@@ -20,6 +21,7 @@ _MODULES: Final = (
     control_rows,
     search_control_rows,
     extended_rows,
+    trusted_rows,
 )
 TABLES: Final = {name: rows for module in _MODULES for name, rows in module.TABLES.items()}
 ROWS: Final = {f"{table}: {row}": row for table, rows in TABLES.items() for row in rows}

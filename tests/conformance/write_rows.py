@@ -20,6 +20,7 @@ from harbour import (
     LDAP_HQ,
     NEW,
     NOBODY_AD,
+    PROFILE,
     SUFFIX,
     UNIX,
 )
@@ -86,7 +87,7 @@ async def always_lose(server: RunningServer, patches: pytest.MonkeyPatch) -> Non
 
 async def allow_few(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
     """One request may change two entries at most."""
-    patches.setattr("provserver.operations.edits.MOST_TOUCHED", 2)
+    patches.setattr("provserver.operations.subtrees.MOST_TOUCHED", 2)
 
 
 async def with_its_id(client: WireClient) -> Told:
@@ -184,7 +185,12 @@ ADDS = [
     Row("others keep changing it", account(), C.BUSY, "others keep changing this entry", "RFC 4511 A.2", first=always_lose),
 ]  # fmt: skip
 
+THRESHOLD = (
+    "eTConfigParamName=Agent Response Threshold,eTConfigParamFolderName=Password Synchronization,"
+    f"eTConfigParamContainerName=Parameters,eTConfigContainerName=Configuration,{COMMON}"
+)
 MODIFIES = [
+    Row("a parameter that makes no sense", changing(THRESHOLD, replace("eTConfigParamValue", "soon")), C.CONSTRAINT_VIOLATION, "Agent Response Threshold: expected a number of seconds", "ours"),
     Row("nothing at all", changing(ADA), C.SUCCESS, "", "RFC 4511 4.6"),
     Row("no such entry", changing(NOBODY_AD, replace("eTDescription", "x")), C.NO_SUCH_OBJECT, "does not exist", "RFC 4511 4.6"),
     Row("what goes meanwhile", what_goes, C.NO_SUCH_OBJECT, "does not exist", "RFC 4511 4.6", first=be_overtaken, changes=True),
@@ -210,6 +216,8 @@ MODIFIES = [
     Row("delete of a value of a secret", changing(LDAP_HQ, add("provSecret", "a=b"), delete("provSecret", "a=b")), C.INAPPROPRIATE_MATCHING, "cannot be compared", "ours"),
     Row("a character that no text has", changing(ADA, replace("eTTitle", "\ue000")), C.INVALID_ATTRIBUTE_SYNTAX, "eTTitle: expected", "RFC 4518 2.4"),
     Row("an integer that is none", changing(ADA, replace("eTSuspended", "one")), C.INVALID_ATTRIBUTE_SYNTAX, "eTSuspended: expected", "RFC 4511 A.2"),
+    Row("a day that is none", changing(ADA, replace("eTPasswordExpirationDate", "0000123366")), C.CONSTRAINT_VIOLATION, "expected a day as CYYDDD", "ours"),
+    Row("a Password Profile that makes no sense", changing(PROFILE, replace("provMaxLength", "9")), C.CONSTRAINT_VIOLATION, "at least provMinLength (10) was expected", "ours"),
     Row("a name that is none", changing(ADA, replace("eTRoleDN", "no name")), C.INVALID_ATTRIBUTE_SYNTAX, "eTRoleDN: expected", "RFC 4511 A.2"),
     Row("a secret without a key", changing(LDAP_HQ, replace("provSecret", "x")), C.INVALID_ATTRIBUTE_SYNTAX, "expected key=value", "ours"),
     Row("a secret that is none of ours", changing(ADA, replace("eTIMPasswordData", "x")), C.UNWILLING_TO_PERFORM, "cannot be written", "ours"),

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from provserver.connectors.contract import (
+    ENCODINGS,
     Account,
     Busy,
     DroppedConnection,
@@ -58,6 +59,18 @@ class TestContract(ConnectorContract):
 
     async def has_password(self, account: Account, secret: Secret) -> bool:
         return self.endpoints["kit"].holds(account.name, secret)
+
+    async def has_encoded(self, account: Account, encoded: Secret, secret: Secret) -> bool:
+        return self.endpoints["kit"].holds(account.name, encoded)
+
+
+class TestContractOfOneThatTakesHashes(TestContract):
+    settings: ClassVar[Mapping[str, str]] = {
+        "name": "kit",
+        "schemes": ",".join(ENCODINGS),
+        "max_length": "30",
+    }
+    weak = None
 
     async def take_down(self) -> bool:
         self.endpoints["kit"].down()

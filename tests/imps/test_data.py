@@ -247,6 +247,7 @@ def test_only_reviewed_types_have_password_in_their_name_and_are_shown() -> None
         "provPasswordSyncAgentInstalled",
         "provPasswordChanged",
         "provPasswordChangeId",
+        "provMustChangePassword",
     }
 
 
@@ -333,7 +334,9 @@ def test_the_other_parameters_are_there() -> None:
         "Automatic Correlation": ["No"],
         "Level": ["3"],
         "Propagation Wait": [],
-    }, "without a value the setting passwords.propagation_wait is in force"
+        "Synchronization Managers": [],
+        "Change After Reset": ["Yes"],
+    }, "without a value the setting passwords.propagation_wait is in force, and nobody is listed"
 
 
 def test_the_password_profile_is_where_the_document_says_and_disabled() -> None:

@@ -30,8 +30,8 @@ async def test_each_exchange_leaves_a_line_that_says_who_and_about_whom(provserv
         Event.SYNC_ACCEPTED,
         Event.ECHO,
         Event.SYNC_REFUSED,
-        Event.USER_CHANGED,
-        Event.USER_CHANGE_REFUSED,
+        Event.USER_RESET,
+        Event.USER_RESET_REFUSED,
     ]
     assert kinds.count(Outcome.UPDATED) == 2
     accepted = next(event for event in journal if event.event == Event.SYNC_ACCEPTED)

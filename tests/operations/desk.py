@@ -5,13 +5,17 @@ keeps what is sent.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
+
+from partly import partly
 
 from provserver.directory.access import Identity, Role
 from provserver.directory.names import DN
 from provserver.foundation import Foundation, lay_foundation, load_schema
+from provserver.ldap.ber import element
+from provserver.ldap.ber_writing import SEQUENCE
 from provserver.ldap.codec import decode_message
 from provserver.ldap.controls import ControlValue, encode_request
 from provserver.ldap.filters import Filter, Scope, parse_filter
@@ -62,7 +66,11 @@ class DeskLine:
     is_loopback: bool = True
 
     def send(self, data: bytes) -> None:
-        self.sent.append(data)
+        """One message after the other."""
+        while data:
+            _, end = element(data, 0, len(data), SEQUENCE, "LDAPMessage")
+            self.sent.append(data[:end])
+            data = data[end:]
 
     async def drained(self) -> None:
         """The other side reads at once."""
@@ -90,7 +98,7 @@ class Desk:
             "limits": DEFAULT_LIMITS,
             "monotonic": self._look_at_the_clock,
         }
-        self.house = House(**{one.name: given.get(one.name) for one in fields(House)})
+        self.house = partly(House, **given)
         self.searches = Searches(self.house)
         self.line = DeskLine()
         self.add("dc=im", "domain")

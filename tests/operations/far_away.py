@@ -48,6 +48,10 @@ class _Facts:
     def fold_of(endpoint: object) -> object:
         return lambda password: password
 
+    @staticmethod
+    def schemes_of(endpoint: object) -> tuple[str, ...]:
+        return ()
+
 
 async def as_administrator(server: RunningServer, line: Line) -> None:
     """Bind, from nearby."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
 import pytest
 import pytest_twisted
 from harbour import ADA_AD, NEW, SUFFIX, administrator, holds, wire
 from twisted.internet.defer import Deferred
 
+from provserver.directory.entries import Entry
 from provserver.ldap.extended import Cancel, encode_request
 from provserver.ldap.filters import Present, Scope
 from provserver.ldap.messages import (
@@ -37,13 +41,14 @@ async def test_a_search_that_waits_is_called_off(
     client = await administrator(provserver)
     store = provserver.service.foundation.store
     held: Deferred[None] = Deferred()
-    read = store.read
+    search_at_once = store.search
 
-    async def slowly(dn: object) -> object:
+    async def slowly(*asked: Any) -> AsyncIterator[Sequence[Entry]]:
         await held
-        return await read(dn)  # type: ignore[arg-type]
+        async for batch in search_at_once(*asked):
+            yield batch
 
-    monkeypatch.setattr(store, "read", slowly)
+    monkeypatch.setattr(store, "search", slowly)
     search = client.begin(EVERYTHING)
     assert (await cancelled(client, search)).code is C.SUCCESS
     told = await client.answer(search)

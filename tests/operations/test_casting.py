@@ -77,7 +77,15 @@ def counted() -> Callable[[], EntryId]:
 
 def caster(new_id: Callable[[], EntryId] | None = None) -> Caster:
     rooms = demo().rooms
-    return Caster(rooms.schema, rooms.views, numbers(), generalized_time(1.7e9), BY, new_id or counted())
+    return Caster(
+        rooms.schema,
+        rooms.views,
+        numbers(),
+        generalized_time(1.7e9),
+        BY,
+        new_id or counted(),
+        rooms.meanings,
+    )
 
 
 def run_of(caster: Caster, *records: tuple[str, Attributes]) -> Sequence[Run | LdifRecord | LdifError]:
@@ -364,3 +372,30 @@ def test_ids_are_uuids_of_random_octets() -> None:
     made = list(itertools.islice(identities(random), 300))
     assert made[:2] == ["00010203-0405-4607-8809-0a0b0c0d0e0f", "10111213-1415-4617-9819-1a1b1c1d1e1f"]
     assert len(asked) == 2
+
+
+# ---------------------------------------------------------------- what has a meaning
+
+
+def dated(name: str, day: bytes) -> tuple[str, Attributes]:
+    attributes: Attributes = [("objectClass", [b"eTGlobalUser"]), ("eTPasswordExpirationDate", [day])]
+    return f"eTGlobalUserName={name},{USERS}", attributes
+
+
+def test_a_day_that_is_none_is_left_to_whoever_says_why() -> None:
+    """The mould of the first knows the form as well."""
+    first, good, bad = dated("x1", b"0000124366"), dated("x2", b"0000000000"), dated("x3", b"0000124367")
+    run, left = run_of(caster(), first, good, bad)
+    assert isinstance(run, Run)
+    assert run.count == 2
+    assert isinstance(left, LdifRecord)
+    with pytest.raises(Refusal) as caught:
+        ordinarily(*bad, "id0")
+    assert caught.value.code is ResultCode.CONSTRAINT_VIOLATION
+
+
+@pytest.mark.parametrize("kind", ["eTConfigParam", "ETPASSWORDPROFILE"])
+def test_entries_that_somebody_wants_to_see_before_are_not_cast(kind: str) -> None:
+    naming = "eTConfigParamName" if kind == "eTConfigParam" else "eTPasswordProfileName"
+    records = [(f"{naming}=x{number},dc=im", [("objectClass", [kind.encode()])]) for number in range(3)]
+    assert all(isinstance(part, LdifRecord) for part in run_of(caster(), *records))

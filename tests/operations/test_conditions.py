@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace as changed
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_twisted
 from crossing import Interrupted
 from harbour import AD_CORP, ADA_AD, ADA_UNIX, NEW, SUFFIX, UNIX, administrator, id_of, snapshot, wire
+from partly import house_of
 
 from provserver.directory.access import Identity, Role
 from provserver.directory.entries import Attribute, Entry
@@ -199,7 +199,7 @@ async def test_what_was_asserted_is_still_true_when_it_is_committed(
     foundation = provserver.service.foundation
     identity = Identity(Role.DOMAIN_ADMINISTRATOR, foundation.views.domain)
     store: Any = Interrupted(foundation.store, lambda: admin.modify(ADA, replace("eTTitle", "Captain")))
-    house: Any = SimpleNamespace(rooms=changed(foundation.rooms, store=store))
+    house = house_of(changed(foundation.rooms, store=store))
     asked = read_controls(that("(eTTitle=Berth planner)"), request_, DEFAULT_LIMITS)
     if isinstance(request_, ModifyRequest):
         written = modify(request_, identity, house, house, asked)

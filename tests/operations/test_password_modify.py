@@ -12,9 +12,10 @@ from harbour import (
     NEW,
     OTHER,
     PASSWORDS,
-    SUFFIX,
+    PROFILE,
     administrator,
     holds,
+    overwrite,
     snapshot,
     wire,
 )
@@ -41,10 +42,6 @@ test = pytest_twisted.ensureDeferred
 ADA = user_dn("aokafor")
 INSIDE = ADA.removesuffix(",dc=eta")
 OLD = PASSWORDS["aokafor"]
-PROFILE = (
-    "eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile,"
-    f"eTNamespaceName=CommonObjects,{SUFFIX}"
-)
 POLICY = [encode_request(PasswordPolicyRequest())]
 DENIED = ResultCode.INSUFFICIENT_ACCESS_RIGHTS
 E = PolicyError
@@ -312,7 +309,7 @@ async def test_what_an_endpoint_does_with_it_does_not_hide_it(start_provserver: 
 @test
 async def test_a_profile_that_makes_no_sense_changes_nobodys_password(provserver: RunningServer) -> None:
     admin = await administrator(provserver)
-    assert (await admin.modify(PROFILE, replace("provMaxLength", "3"))).code == 0
+    await overwrite(provserver, PROFILE, "provMaxLength", b"3")
     told = await change(admin, "aokafor")
     assert (told.code, told.value) == (ResultCode.UNAVAILABLE, None)
 

@@ -45,7 +45,7 @@ from provserver.ldap.messages import (
 )
 from provserver.ldap.results import ResultCode
 from provserver.passwords.judging import Weak
-from provserver.passwords.profile import PolicyRefusal, PolicyRule
+from provserver.passwords.reasons import PolicyRefusal, PolicyRule
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import Told, WireClient, add, delete, replace
 from provserver.vault.secret import Secret

@@ -186,7 +186,7 @@ async def test_the_journal_names_both(provserver: RunningServer) -> None:
     event = [event for event in await provserver.journal() if event.event == Event.USER_CHANGED][-1]
     assert (event.fields["by"], event.fields["asked by"]) == (inside("aokafor"), inside("etaadmin"))
     assert (await admin.modify(ADA, replace("eTPassword", OTHER))).code == 0
-    event = [event for event in await provserver.journal() if event.event == Event.USER_CHANGED][-1]
+    event = [event for event in await provserver.journal() if event.event == Event.USER_RESET][-1]
     assert event.fields["by"] == inside("etaadmin")
     assert "asked by" not in event.fields
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace as replace_field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import pytest_twisted
@@ -29,6 +27,7 @@ from harbour import (
     id_of,
     wire,
 )
+from partly import house_of
 
 from provserver.directory.names import DN
 from provserver.foundation import load_schema
@@ -37,7 +36,7 @@ from provserver.imps.profiles import identity_of
 from provserver.ldap.filters import Scope
 from provserver.ldap.messages import AddRequest, ModifyDNRequest, PartialAttribute
 from provserver.ldap.results import ResultCode
-from provserver.operations import edits
+from provserver.operations import subtrees
 from provserver.operations.writes import rename as rename_operation
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import GLOBAL_USERS, RunningServer, user_dn
@@ -421,14 +420,14 @@ async def test_a_rename_of_too_many_entries_is_refused_as_a_whole(
 ) -> None:
     admin = await administrator(provserver)
     before = await state(provserver)
-    monkeypatch.setattr(edits, "MOST_TOUCHED", 12)
+    monkeypatch.setattr(subtrees, "MOST_TOUCHED", 12)
     told = await rename(admin, STAFF, "eTADSOrgUnitName=Crew")  # 8 entries, and the inclusions of 5 accounts
     assert (told.code, told.text) == (
         C.ADMIN_LIMIT_EXCEEDED,
         "expected at most 12 entries to be changed at once",
     )
     assert await state(provserver) == before
-    monkeypatch.setattr(edits, "MOST_TOUCHED", 13)
+    monkeypatch.setattr(subtrees, "MOST_TOUCHED", 13)
     assert (await rename(admin, STAFF, "eTADSOrgUnitName=Crew")).code == 0
 
 
@@ -468,9 +467,7 @@ async def test_an_account_that_is_added_just_before_the_commit_is_seen(provserve
         f"eTADSAccountName=late,{QUAYSIDE}",
         {"objectClass": ["eTADSAccount"], "provGlobalUser": [BORIS]},
     )
-    house: Any = SimpleNamespace(
-        rooms=replace_field(rooms, store=Interrupted(rooms.store, lambda: admin.add(late, account)))
-    )
+    house = house_of(replace_field(rooms, store=Interrupted(rooms.store, lambda: admin.add(late, account))))
     entry = await provserver.entry(user_dn("etaadmin"))
     assert entry is not None
     request = ModifyDNRequest(STAFF, "eTADSOrgUnitName=Crew", True)

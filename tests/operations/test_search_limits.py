@@ -46,8 +46,9 @@ class Slow(DeskLine):
         self.desk = desk
 
     def send(self, data: bytes) -> None:
+        before = len(self.sent)
         super().send(data)
-        self.desk.now += 1
+        self.desk.now += len(self.sent) - before
 
 
 @pytest.mark.parametrize(("ours", "asked"), [(0, 300), (300, 0), (300, 1_000), (1_000, 300)])
@@ -92,3 +93,28 @@ def test_types_only_leaves_the_values_away(desk: Desk) -> None:
 def test_limits_do_not_count_in_base_scope_of_one_entry(desk: Desk) -> None:
     told = desk.ask(scope=Scope.BASE, size=1, time=1)
     assert (told.code, leaves(told)) == (ResultCode.SUCCESS, ["im"])
+
+
+class Counting(DeskLine):
+    """A line that knows in which pieces it was handed its messages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[int] = []
+
+    def send(self, data: bytes) -> None:
+        self.pieces.append(len(data))
+        super().send(data)
+
+
+def test_entries_are_handed_over_in_few_pieces_none_of_them_large() -> None:
+    desk = Desk()
+    names = [f"{number:03}" for number in range(200)]
+    for name in names:
+        desk.add(f"cn={name},dc=im", "person", sn="x", description="d" * 1_000)
+    line = Counting()
+    told = desk.ask(PERSONS, line=line)
+    assert leaves(told) == names
+    assert sum(line.pieces) > 200_000
+    assert len(line.pieces) < 8
+    assert max(line.pieces) < 64 * 1024 + 2_000

@@ -5,7 +5,6 @@ what it is told ends with exactly the tree, and at no time has it two entries of
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from consumer import Attributes, Copy, Held, request, sync
@@ -17,12 +16,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from partly import partly
 from twisted.internet.defer import Deferred
 
-from provserver.directory.access import Identity, Role
+from provserver.directory.access import Role
 from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
 from provserver.foundation import load_schema
+from provserver.imps.profiles import Identities, identity_of, profile_dn
 from provserver.imps.views import Views
 from provserver.ldap.codec import SEARCH_RESULT_DONE, decode_message, encode_result
 from provserver.ldap.controls import SyncMode
@@ -33,7 +34,8 @@ from provserver.ldap.results import SUCCESS, Refusal, Result, ResultCode
 from provserver.ldap.running import Task, run
 from provserver.operations.asked import read_controls
 from provserver.operations.content import uuid_of
-from provserver.operations.context import BoundAs
+from provserver.operations.context import BoundAs, House, SearchBounds
+from provserver.operations.edits import Rooms
 from provserver.operations.sending import Sender
 from provserver.operations.signposts import Signposts
 from provserver.operations.synchronising import Synchronisations
@@ -55,12 +57,19 @@ CONTENTS = (
 )
 
 
-def made(id: str, name: str, text: str, version: int = 0) -> Entry:
+def made(id: str, name: str, text: str, version: int = 0, **more: str) -> Entry:
     """An organizational unit."""
     dn = DN.parse(name)
-    values = {"objectClass": "organizationalUnit", "ou": dn.rdns[0].pairs[0][1], "description": text}
+    values = {"objectClass": "organizationalUnit", "ou": dn.rdns[0].pairs[0][1], "description": text, **more}
     attributes = {SCHEMA.key(one): Attribute(one, (value.encode(),)) for one, value in values.items()}
     return Entry(EntryId(id), dn, attributes, version)
+
+
+def administrator() -> Entry:
+    """Who asks: somebody whom nothing happens to."""
+    name = DN.parse("ou=root,ou=users,dc=elsewhere")
+    profile = profile_dn(Role.DOMAIN_ADMINISTRATOR, name)
+    return made("root", str(name), "", eTUserAdminProfile=str(profile))
 
 
 def ended(work: Coroutine[Any, Any, T]) -> T:
@@ -176,17 +185,20 @@ class SyncMachine(RuleBasedStateMachine):
         self.count = 0
         for name, text in FIRST.items():
             self.add_at(name, text)
-        identity = Identity(Role.DOMAIN_ADMINISTRATOR, DN.parse(TOP), EntryId("id1"))
-        rooms = SimpleNamespace(store=self.store, schema=SCHEMA, views=Views("im"))
-        house: Any = SimpleNamespace(
-            rooms=rooms,
-            bounds=SimpleNamespace(size=0, time=0, candidates=0),
+        asker = administrator()
+        for id, above in ("elsewhere", "dc=elsewhere"), ("users", "ou=users,dc=elsewhere"):
+            assert self.commit(Put(made(id, above, ""), 0))
+        assert self.commit(Put(asker, 0))
+        house = partly(
+            House,
+            rooms=partly(Rooms, store=self.store, schema=SCHEMA, views=Views("im")),
+            bounds=SearchBounds(size=0, time=0, candidates=0, sorted=0, paged=0),
             signposts=Signposts(self.store),
-            identities=SimpleNamespace(of=lambda user: identity),
+            identities=Identities(),
             monotonic=lambda: 0.0,
         )
         synchronisations = Synchronisations(house, Sender(house))
-        bound = BoundAs(identity, 1)
+        bound = BoundAs(identity_of(asker), 1)
         self.pollers = [Consumer(asked, synchronisations, bound) for asked in CONTENTS]
         self.listeners = [Consumer(asked, synchronisations, bound) for asked in CONTENTS]
         self.listen()

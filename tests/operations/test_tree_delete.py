@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import pytest_twisted
@@ -25,6 +23,7 @@ from harbour import (
     id_of,
     wire,
 )
+from partly import house_of
 from twisted.internet.defer import Deferred, gatherResults
 
 from provserver.directory.access import ANONYMOUS, Identity
@@ -32,7 +31,7 @@ from provserver.directory.names import DN
 from provserver.imps.profiles import identity_of
 from provserver.ldap.filters import Scope
 from provserver.ldap.results import Refusal, Result, ResultCode
-from provserver.operations import edits
+from provserver.operations import subtrees
 from provserver.operations.edits import Edits
 from provserver.operations.writes import delete_tree
 from provserver.testing.server import GLOBAL_USERS, RunningServer, user_dn
@@ -50,7 +49,7 @@ async def identity(server: RunningServer, user: str) -> Identity:
 
 
 async def delete(server: RunningServer, dn: str, by: Identity | None = None) -> Result:
-    house: Any = SimpleNamespace(rooms=server.service.foundation.rooms)
+    house = house_of(server.service.foundation.rooms)
     return await delete_tree(dn, by or await identity(server, "etaadmin"), house)
 
 
@@ -153,13 +152,13 @@ async def test_who_may_not_write_deletes_no_tree(provserver: RunningServer) -> N
 async def test_too_large_a_tree_stays_whole(
     provserver: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edits, "MOST_TOUCHED", 12)  # 8 entries, and the inclusions of 5 accounts
+    monkeypatch.setattr(subtrees, "MOST_TOUCHED", 12)  # 8 entries, and the inclusions of 5 accounts
     refusal = await refused(provserver, STAFF)
     assert (refusal.code, refusal.result.diagnostic) == (
         ResultCode.ADMIN_LIMIT_EXCEEDED,
         "expected at most 12 entries to be changed at once",
     )
-    monkeypatch.setattr(edits, "MOST_TOUCHED", 13)
+    monkeypatch.setattr(subtrees, "MOST_TOUCHED", 13)
     assert (await delete(provserver, STAFF)).code == 0
 
 
@@ -196,7 +195,7 @@ async def test_a_tree_that_changes_just_before_the_commit_is_looked_through_agai
         if what == "added"
         else (lambda: admin.delete(ADA_UNIX))
     )
-    house: Any = SimpleNamespace(rooms=replace(rooms, store=Interrupted(rooms.store, other)))
+    house = house_of(replace(rooms, store=Interrupted(rooms.store, other)))
     assert (await delete_tree(UNIX, await identity(provserver, "etaadmin"), house)).code == 0
     names, _ = await state(provserver)
     assert not [name for name in names if name.endswith(UNIX)]

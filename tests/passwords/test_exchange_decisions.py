@@ -134,7 +134,7 @@ TABLE = [
         "at least 10 characters are needed, 5 were given; "
         "at least 1 upper-case letter is needed, none were given; "
         "at least 1 lower-case letter is needed, none were given; "
-        "at least 1 digit is needed, none were given",
+        "at least 1 digit is needed, none were given [tooShort, tooFewUpper, tooFewLower, tooFewDigits]",
     ),
     Row(
         "a password of the history",
@@ -143,7 +143,7 @@ TABLE = [
         PASSWORDS["aokafor"],
         ResultCode.CONSTRAINT_VIOLATION,
         ADA_AD_NAME,
-        "the password was used before (among the last 5 passwords)",
+        "the password was used before (among the last 5 passwords) [inHistory]",
         changed_on_ad,
     ),
 ]

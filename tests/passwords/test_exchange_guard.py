@@ -236,6 +236,20 @@ async def test_after_a_reset_by_an_administrator_the_user_may_change_at_once(
 
 
 @pytest_twisted.ensureDeferred
+async def test_also_when_something_else_was_sent_there_shortly_before(provserver: RunningServer) -> None:
+    """The user changed the password on UNIX, forgot it, and called the help desk."""
+    admin, ad = await administrator(provserver), await wire(provserver, "psync-ad-corp")
+    unix = await wire(provserver, "pam-hpdev01")
+    await unix.sync(ADA_UNIX, NEW)
+    assert in_progress(await ad.sync(ADA_AD, THIRD))
+    await admin.modify(user_dn("aokafor"), replace("eTPassword", OTHER), replace("eTSyncAccounts", "1"))
+    assert is_echo(await ad.sync(ADA_AD, NEW)), "late, and it reverts nobody"
+    assert not is_echo(await ad.sync(ADA_AD, THIRD))
+    assert await provserver.has_password("aokafor", THIRD)
+    assert in_progress(await unix.sync(ADA_UNIX, PASSWORDS["bnovak"]))
+
+
+@pytest_twisted.ensureDeferred
 async def test_marks_survive_a_restart(start_provserver: Starter, tmp_path: Path) -> None:
     first = await start_provserver(directory=tmp_path)
     ad = await wire(first, "psync-ad-corp")

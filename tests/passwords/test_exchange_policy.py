@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, PASSWORDS, administrator, id_of, snapshot, wire
+from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, PASSWORDS, administrator, id_of, overwrite, snapshot, wire
 
 from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
 from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
 from provserver.passwords.schemes import Derived, Recipe
+from provserver.testing.connector_contract import encode
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import replace
@@ -51,6 +52,33 @@ async def test_a_cycle_costs_one_derivation(provserver: RunningServer) -> None:
     assert (await ad.sync(ADA_AD, NEW)).code == 0
     assert derivations.since() == 0
     assert await provserver.has_password("aokafor", NEW)
+
+
+@pytest_twisted.ensureDeferred
+async def test_with_argon2id_a_cycle_costs_one_and_one_more_for_each_foreign_salt_remembered(
+    start_provserver: Starter,
+) -> None:
+    argon2 = ["scheme=argon2id", "argon2_memory=128", "argon2_iterations=1"]
+    server = await start_provserver(settings=[f"passwords.{one}" for one in argon2])
+    admin, ad = await administrator(server), await wire(server, "psync-ad-corp")
+    derivations = Derivations(server)
+
+    async def cycle(password: str) -> list[int]:
+        assert (await ad.test(ADA_AD, password)).code == 0
+        tested = derivations.since()
+        assert (await ad.sync(ADA_AD, password)).code == 0
+        return [tested, derivations.since()]
+
+    assert await cycle(NEW) == [1, 0]
+    assert await cycle(OTHER) == [1, 0]
+    for password in ("Came-Encoded-1", "Came-Encoded-2"):
+        hashed = encode(Secret.of_text(password), "SSHA512").reveal_text()
+        assert (await admin.modify(ADA, replace("eTPassword", hashed))).code == 0
+    derivations.since()
+    await cycle("Anchor-Watch-1")
+    derivations.since()
+    # The salt that the two hashes share, and the one that the user had before them.
+    assert await cycle("Anchor-Watch-2") == [1 + 2, 0]
 
 
 @pytest_twisted.ensureDeferred
@@ -145,7 +173,7 @@ async def test_with_a_profile_that_makes_no_sense_nobodys_password_is_changed(
     provserver: RunningServer, trigger: str
 ) -> None:
     ad, admin = await wire(provserver, "psync-ad-corp"), await administrator(provserver)
-    assert (await admin.modify(PROFILE, replace("provMaxLength", "5"))).code == 0
+    await overwrite(provserver, PROFILE, "provMaxLength", b"5")
     before = await snapshot(provserver)
     if trigger == "password":
         told = await admin.modify(ADA, replace("eTPassword", NEW))

@@ -51,7 +51,7 @@ async def test_a_user_changes_its_own_password_and_no_account_hears_of_it(provse
     ("password", "reason"),
     [
         ("short", "at least 10 characters are needed, 5 were given; at least 1 upper-case letter is needed"),
-        (OLD, "the password was used before (among the last 5 passwords)"),
+        (OLD, "the password was used before (among the last 5 passwords) [inHistory]"),
     ],
     ids=["weak", "in history"],
 )
@@ -104,7 +104,8 @@ async def test_the_minimum_interval_binds_the_user_not_agents_nor_administrators
     assert told.code is ResultCode.CONSTRAINT_VIOLATION
     assert "changed too recently; wait 3600 seconds" in told.text
     assert (await ad.sync(ADA_AD, OTHER)).code == 0
-    assert (await admin.modify(ADA, replace("eTPassword", "Lamp-Oil-Store-3"))).code == 0
+    free = replace("provMustChangePassword", "FALSE")
+    assert (await admin.modify(ADA, replace("eTPassword", "Lamp-Oil-Store-3"), free)).code == 0
     provserver.clock.turn(3599)
     assert (await set_own(ada, "Mast-Head-Light-8")).code is ResultCode.CONSTRAINT_VIOLATION
     provserver.clock.turn(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import os
 import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -26,7 +27,9 @@ from provserver.passwords.schemes import (
     Recipe,
     SaltedSha1,
     SaltedSha256,
+    SaltedSha384,
     SaltedSha512,
+    SchemeName,
     Scrypt,
     UnreadableHash,
     parse,
@@ -35,10 +38,10 @@ from provserver.passwords.schemes import (
 from provserver.settings import PasswordSettings, Settings
 from provserver.vault.secret import Secret
 
-CHEAP: tuple[Recipe, ...] = (SaltedSha1(), SaltedSha256(), SaltedSha512())
-SMALL: tuple[Recipe, ...] = (Argon2(64, 1, 1), Scrypt(16, 1, 1), Pbkdf2(2))
+CHEAP: tuple[Recipe, ...] = (SaltedSha1(), SaltedSha256(), SaltedSha384(), SaltedSha512())
+SMALL: tuple[Recipe, ...] = (Argon2(64, 1, 1), Argon2(64, 1, 1, "argon2i"), Scrypt(16, 1, 1), Pbkdf2(2))
 """Expensive schemes with parameters that cost nothing."""
-SIZES = {SaltedSha1(): 20, SaltedSha256(): 32, SaltedSha512(): 64}
+SIZES = {SaltedSha1(): 20, SaltedSha256(): 32, SaltedSha384(): 48, SaltedSha512(): 64}
 
 NO_COST = PasswordSettings(
     argon2_memory=128, argon2_iterations=1, scrypt_n=1024, scrypt_r=1, scrypt_p=1, pbkdf2_iterations=1000
@@ -110,6 +113,7 @@ def test_every_recipe_that_the_settings_allow_can_be_read_back(recipe: Recipe) -
         ),
         ("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", b"password"),
         ("{SHA256}" + base64.b64encode(hashlib.sha256(b"password").digest()).decode(), b"password"),
+        ("{SHA384}" + base64.b64encode(hashlib.sha384(b"password").digest()).decode(), b"password"),
         ("{SHA512}" + base64.b64encode(hashlib.sha512(b"password").digest()).decode(), b"password"),
         # passlib's documentation of ldap_salted_sha1 and ldap_pbkdf2… forms.
         ("{SSHA}pKqkNr1tq3wtQqk+UcPyA3HnA2NsU5NJ", b"password"),
@@ -137,6 +141,12 @@ def test_argon2id_agrees_with_the_reference_implementation() -> None:
     """phc-winner-argon2, src/test.c: argon2id, version 0x13, t=2, m=2^16 KiB, p=1, "password", "somesalt"."""
     key = Argon2(65536, 2, 1).derive(b"somesalt", Secret(b"password"))
     assert key.hex() == "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"
+
+
+def test_argon2i_agrees_with_the_reference_implementation() -> None:
+    """phc-winner-argon2, src/test.c: argon2i, version 0x13, t=2, m=2^16 KiB, p=1, "password", "somesalt"."""
+    key = Argon2(65536, 2, 1, "argon2i").derive(b"somesalt", Secret(b"password"))
+    assert key.hex() == "c1628832147d9720c5bd1cfd61367078729f6dfb6f8fea9ff98158e0d7816ed0"
 
 
 def test_the_forms_are_those_of_openldap() -> None:
@@ -173,7 +183,7 @@ def test_a_phc_string_is_read_without_the_scheme_too() -> None:
         "{PBKDF2-SHA256}\u0661$c2FsdHNhbHQ$" + "A" * 43,
         "{PBKDF2-SHA256}1$c2FsdHNhbHQ$hunter2",
         "{PBKDF2-SHA256}1$c2FsdA$" + "A" * 43,
-        "{ARGON2}$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43,
+        "{ARGON2}$argon2d$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43,
         "{ARGON2}$argon2id$v=16$m=64,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43,
         "{ARGON2}$argon2id$v=19$m=99999999,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43,
         "{ARGON2}$argon2id$v=19$m=8,t=1,p=2$c2FsdHNhbHQ$" + "A" * 43,
@@ -255,7 +265,7 @@ def test_another_scheme_other_parameters_or_a_short_salt_get_a_fresh_salt(presen
     assert present is None or (salt != present.salt and hasher.needs_upgrade(present))
 
 
-@pytest.mark.parametrize("scheme", ["argon2id", "pbkdf2-sha256", "scrypt", "ssha512", "ssha256", "ssha"])
+@pytest.mark.parametrize("scheme", [scheme.value for scheme in SchemeName])
 def test_the_setting_chooses_the_scheme(scheme: str) -> None:
     hasher = offline(scheme)
     assert hasher.recipe.name.value == scheme
@@ -286,6 +296,52 @@ def test_nobody_costs_as_much_as_a_wrong_password(text: str | None, monkeypatch:
     monkeypatch.setattr(SaltedSha512, "derive", counted)
     assert not run(hasher.verify(text, Secret(b"wrong")))
     assert [len(salt) for salt in calls] == [SALT_SIZE]
+
+
+@pytest.mark.parametrize(
+    "other", [SaltedSha1(), Pbkdf2(2), Argon2(64, 1, 1, "argon2i"), Argon2(128, 2, 1)], ids=repr
+)
+def test_a_wrong_password_costs_no_less_where_the_hash_is_of_another_recipe(
+    other: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fast answer would tell that there is such a user, and that its hash was loaded."""
+    hasher = offline("argon2id")
+    assert hasher.recipe == Argon2(128, 1, 1)
+    made = recorded_recipes(monkeypatch)
+    assert not run(hasher.verify(stored(other, b"s" * 16, b"right"), Secret(b"wrong")))
+    assert made[1:] == [other, hasher.recipe]
+
+
+def recorded_recipes(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+    """What keys are derived with."""
+    recipes: list[Recipe] = []
+
+    def noted(kind: type) -> None:
+        real = kind.derive  # type: ignore[attr-defined]
+
+        def derive(self: Recipe, salt: bytes, secret: Secret) -> bytes:
+            recipes.append(self)
+            return real(self, salt, secret)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(kind, "derive", derive)
+
+    for kind in (Argon2, Pbkdf2, SaltedSha1):
+        noted(kind)
+    return recipes
+
+
+@pytest.mark.parametrize("scheme", ["argon2id", "ssha512"])
+def test_what_is_stored_is_told_with_the_right_password_only(scheme: str) -> None:
+    hasher = offline(scheme)
+    text = stored(SaltedSha1(), b"s" * 16, b"right")
+    assert run(hasher.verified(text, Secret(b"right"))) == parse(text)
+    for there in (text, None, "{CRYPT}x"):
+        assert run(hasher.verified(there, Secret(b"wrong"))) is None
+
+
+def test_a_pool_without_a_number_has_a_thread_for_each_core() -> None:
+    assert hashing_pool().max == len(os.sched_getaffinity(0))
+    assert hashing_pool(3).max == 3
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, kind: type) -> list[str]:

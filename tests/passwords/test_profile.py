@@ -1,166 +1,25 @@
-"""The Password Profile: every refusal at once, in words for a person, never with the password."""
+"""The Password Profile's entry: what it says, and what makes no sense."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
-from provserver.passwords.profile import (
-    PolicyRule,
-    ProfileError,
-    ProfileRules,
-    history_refusal,
-    interval_refusal,
-    refusals,
-)
-from provserver.vault.secret import Secret
+from provserver.passwords.lists import Lists
+from provserver.passwords.profile import ProfileError, ProfileRules, profile_dn, sense_of_profile
 
-STRICT = ProfileRules(
-    enabled=True, min_length=10, max_length=20, min_upper=1, min_lower=2, min_digits=1, min_special=1
-)
+DOMAIN = DN.parse("dc=im")
+LISTS = Lists(Path("words.txt"), Path("breached.txt"))
 
 
-def entry(**values: str) -> Entry:
+def entry(dn: DN | None = None, **values: str) -> Entry:
     attributes = {name.lower(): Attribute(name, (value.encode(),)) for name, value in values.items()}
-    return Entry(EntryId("profile"), DN.parse("cn=profile"), attributes)
-
-
-def texts(rules: ProfileRules, password: str) -> list[str]:
-    return [refusal.text for refusal in refusals(rules, Secret.of_text(password))]
-
-
-def test_a_good_password_passes() -> None:
-    assert refusals(STRICT, Secret(b"Correct-Horse-9")) == ()
-
-
-def test_everything_that_is_wrong_is_said_at_once() -> None:
-    assert texts(STRICT, "x") == [
-        "at least 10 characters are needed, 1 was given",
-        "at least 1 upper-case letter is needed, none were given",
-        "at least 2 lower-case letters are needed, 1 was given",
-        "at least 1 digit is needed, none were given",
-        "at least 1 special character is needed, none were given",
-    ]
-
-
-def test_a_long_one_is_told_how_long_it_may_be() -> None:
-    assert texts(STRICT, "Correct-Horse-9" * 2) == ["at most 20 characters are allowed, 30 were given"]
-    assert texts(ProfileRules(enabled=True, max_length=1), "ab") == [
-        "at most 1 character is allowed, 2 were given"
-    ]
-
-
-def test_a_disabled_profile_refuses_nothing() -> None:
-    assert refusals(ProfileRules(enabled=False, min_length=10), Secret(b"")) == ()
-
-
-def test_an_empty_password_is_too_short_when_there_is_a_length() -> None:
-    assert texts(ProfileRules(enabled=True, min_length=7), "") == [
-        "at least 7 characters are needed, none were given"
-    ]
-
-
-def test_lengths_count_characters_not_bytes() -> None:
-    assert texts(ProfileRules(enabled=True, min_length=4), "äöü") == [
-        "at least 4 characters are needed, 3 were given"
-    ]
-    assert texts(ProfileRules(enabled=True, min_length=4, max_length=4), "äöüß") == []
-
-
-@pytest.mark.parametrize(
-    ("password", "missing"),
-    [
-        ("ÄÖ", {PolicyRule.TOO_FEW_LOWER, PolicyRule.TOO_FEW_DIGITS, PolicyRule.TOO_FEW_SPECIAL}),
-        ("äß", {PolicyRule.TOO_FEW_UPPER, PolicyRule.TOO_FEW_DIGITS, PolicyRule.TOO_FEW_SPECIAL}),
-        ("٣", {PolicyRule.TOO_FEW_UPPER, PolicyRule.TOO_FEW_LOWER, PolicyRule.TOO_FEW_SPECIAL}),
-        ("€ ", {PolicyRule.TOO_FEW_UPPER, PolicyRule.TOO_FEW_LOWER, PolicyRule.TOO_FEW_DIGITS}),
-        ("漢字", set(PolicyRule) - {
-            PolicyRule.TOO_SHORT, PolicyRule.TOO_LONG, PolicyRule.NOT_TEXT, PolicyRule.IN_HISTORY,
-            PolicyRule.TOO_YOUNG,
-        }),
-    ],
-)  # fmt: skip
-def test_classes_are_those_of_unicode(password: str, missing: set[PolicyRule]) -> None:
-    rules = ProfileRules(enabled=True, min_upper=1, min_lower=1, min_digits=1, min_special=1)
-    assert {refusal.rule for refusal in refusals(rules, Secret.of_text(password))} == missing
-
-
-@given(st.text(st.characters(max_codepoint=127), max_size=30))
-def test_the_short_way_for_ascii_agrees_with_the_long_way(password: str) -> None:
-    """A letter without case, appended, changes no class: it only leads the same characters the other way."""
-    rules = ProfileRules(enabled=True, min_upper=3, min_lower=3, min_digits=3, min_special=3)
-    assert texts(rules, password) == texts(rules, password + "漢")
-
-
-def test_a_password_that_is_not_utf_8_is_refused_as_such() -> None:
-    (refusal,) = refusals(STRICT, Secret(b"\xff\xfe"))
-    assert refusal.rule is PolicyRule.NOT_TEXT
-
-
-@given(st.text(min_size=4, max_size=30))
-def test_no_sentence_holds_the_password(password: str) -> None:
-    rules = ProfileRules(enabled=True, min_length=100, min_upper=99, min_digits=99, min_special=99)
-    sentences = " ".join(texts(rules, password))
-    expected = " ".join(texts(rules, "?" * len(password)))
-    assert password not in sentences or password in expected
-
-
-@pytest.mark.parametrize(
-    ("rule", "error"),
-    [
-        (PolicyRule.TOO_SHORT, 6),
-        (PolicyRule.TOO_LONG, 9),
-        (PolicyRule.TOO_FEW_DIGITS, 5),
-        (PolicyRule.NOT_TEXT, 5),
-        (PolicyRule.IN_HISTORY, 8),
-        (PolicyRule.TOO_YOUNG, 7),
-    ],
-)
-def test_each_rule_has_its_error_in_the_policy_control(rule: PolicyRule, error: int) -> None:
-    assert rule.behera_error == error
-
-
-def test_a_used_password_is_refused_with_the_span_of_the_memory() -> None:
-    both = ProfileRules(enabled=True, history_count=5, history_days=1)
-    assert history_refusal(both).text == (
-        "the password was used before (among the last 5 passwords or in the last 1 day)"
-    )
-    assert history_refusal(ProfileRules(enabled=True, history_count=5)).rule is PolicyRule.IN_HISTORY
-
-
-@pytest.mark.parametrize(
-    ("changed_at", "now", "wait"),
-    [
-        (None, 1000.0, None),
-        (0.0, 60.0, None),
-        (1000.0, 999.0, None),
-        (1000.0, 1000.0, "60 seconds"),
-        (1000.0, 1058.5, "2 seconds"),
-        (1000.0, 1059.9, "1 second"),
-        (1000.0, 1060.0, None),
-    ],
-)
-def test_a_change_too_soon_is_told_how_long_to_wait(
-    changed_at: float | None, now: float, wait: str | None
-) -> None:
-    refusal = interval_refusal(ProfileRules(enabled=True, min_interval=60), changed_at, now)
-    if wait is None:
-        assert refusal is None
-    else:
-        assert refusal is not None
-        assert refusal.rule is PolicyRule.TOO_YOUNG
-        assert refusal.text == f"the password was changed too recently; wait {wait} and try again"
-
-
-def test_without_an_interval_or_a_profile_nothing_is_too_soon() -> None:
-    assert interval_refusal(ProfileRules(enabled=True), 5.0, 5.0) is None
-    assert interval_refusal(ProfileRules(enabled=False, min_interval=60), 5.0, 5.0) is None
-
-
-# The entry
+    return Entry(EntryId("profile"), dn or profile_dn(DOMAIN), attributes)
 
 
 def test_no_entry_is_a_disabled_profile() -> None:
@@ -168,37 +27,110 @@ def test_no_entry_is_a_disabled_profile() -> None:
     assert not ProfileRules().enabled
 
 
+WHOLE = {
+    "provProfileEnabled": "true",
+    "provMinLength": "1",
+    "provMaxLength": "200",
+    "provMinUpper": "3",
+    "provMinLower": "4",
+    "provMinDigits": "5",
+    "provMinSpecial": "6",
+    "provHistoryCount": "7",
+    "provHistoryDays": "8",
+    "provMinInterval": "9",
+    "provMinClasses": "2",
+    "provMaxRepeated": "11",
+    "provMaxOccurrences": "12",
+    "provMaxSequence": "13",
+    "provNameLength": "14",
+    "provWordLength": "15",
+    "provBreachCount": "16",
+    "provMaxAgeDays": "20",
+    "provWarningDays": "18",
+    "provGraceBinds": "19",
+}
+
+
 def test_the_rules_are_read_from_the_entry() -> None:
-    found = ProfileRules.of(
-        entry(
-            provProfileEnabled="true",
-            provMinLength="1",
-            provMaxLength="200",
-            provMinUpper="3",
-            provMinLower="4",
-            provMinDigits="5",
-            provMinSpecial="6",
-            provHistoryCount="7",
-            provHistoryDays="8",
-            provMinInterval="9",
-        )
-    )
-    assert found == ProfileRules(True, 1, 200, 3, 4, 5, 6, 7, 8, 9)
+    found = ProfileRules.of(entry(**WHOLE), LISTS)
+    assert found == ProfileRules(True, 1, 200, 3, 4, 5, 6, 7, 8, 9, 2, 11, 12, 13, 14, 15, 16, 20, 18, 19)
     assert found.remembers
+    assert len(WHOLE) == len(fields(ProfileRules))
+
+
+def test_a_rule_that_is_absent_is_not_used() -> None:
+    assert ProfileRules.of(entry(provProfileEnabled="TRUE")) == ProfileRules(True)
+    assert not ProfileRules.of(entry(provProfileEnabled="TRUE")).remembers
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE if name != "provProfileEnabled"])
+@pytest.mark.parametrize("value", ["ten", "-1", "", "1" * 5000, "1000000000", "٣", "1.5"])
+def test_what_is_no_number_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ProfileError, match=rf"^{name} is (0, or )?a whole number from \d+ to \d+$"):
+        ProfileRules.of(entry(**WHOLE | {name: value}), LISTS)
 
 
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"provMinLength": "ten"}, "provMinLength is a whole number"),
-        ({"provMinLength": "-1"}, "provMinLength is a whole number"),
-        ({"provMinLength": ""}, "provMinLength is a whole number"),
-        ({"provMinLength": "1" * 5000}, "provMinLength is a whole number"),
         ({"provProfileEnabled": "yes"}, "provProfileEnabled is TRUE or FALSE"),
         ({"provMinLength": "9", "provMaxLength": "8"}, "provMaxLength is 8"),
         ({"provMinUpper": "5", "provMinDigits": "5", "provMaxLength": "8"}, "need 10 characters"),
+        ({"provMinUpper": "2", "provMinClasses": "4", "provMaxLength": "4"}, "need 5 characters"),
+        ({"provMinClasses": "5"}, "provMinClasses is a whole number from 0 to 4"),
+        ({"provHistoryCount": "101"}, "provHistoryCount is a whole number from 0 to 100"),
+        ({"provMaxSequence": "1"}, "provMaxSequence is 0, or a whole number from 2"),
+        ({"provNameLength": "2"}, "provNameLength is 0, or a whole number from 3"),
+        ({"provWordLength": "3"}, "provWordLength is 0, or a whole number from 4 to 64"),
+        ({"provWordLength": "65"}, "provWordLength is 0, or a whole number from 4 to 64"),
+        ({"provMaxAgeDays": "10000"}, "provMaxAgeDays is a whole number from 0 to 9999"),
+        ({"provMaxAgeDays": "1", "provMinInterval": "86400"}, "provMinInterval is 86400, less than"),
+        ({"provMaxAgeDays": "7", "provWarningDays": "7"}, "provWarningDays is 7, less than"),
     ],
 )
-def test_a_profile_that_makes_no_sense_names_the_attribute(values: dict[str, str], problem: str) -> None:
+def test_a_profile_that_makes_no_sense_names_the_attribute(values: Mapping[str, str], problem: str) -> None:
     with pytest.raises(ProfileError, match=problem):
-        ProfileRules.of(entry(**values))
+        ProfileRules.of(entry(**values), LISTS)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"provMaxLength": "0", "provMinLength": "20"},
+        {"provMinUpper": "2", "provMinClasses": "4", "provMaxLength": "5"},
+        {"provMaxAgeDays": "0", "provWarningDays": "7", "provMinInterval": "999999999"},
+        {"provMaxAgeDays": "1", "provMinInterval": "86399"},
+        {"provWordLength": "4"},
+    ],
+)
+def test_a_profile_at_the_edge_of_sense_is_taken(values: Mapping[str, str]) -> None:
+    ProfileRules.of(entry(**values), LISTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "lists", "setting"),
+    [
+        ("provWordLength", Lists(None, Path("breached.txt")), "passwords.dictionary"),
+        ("provBreachCount", Lists(Path("words.txt")), "passwords.breached"),
+    ],
+)
+def test_a_rule_about_a_list_that_there_is_not_names_the_setting(
+    name: str, lists: Lists, setting: str
+) -> None:
+    with pytest.raises(ProfileError, match=f"{name} is not 0, .* set {setting}"):
+        ProfileRules.of(entry(**{name: "9"}), lists)
+    assert ProfileRules.of(entry(**{name: "0"}), Lists()) == ProfileRules()
+
+
+# ---------------------------------------------------------------- before it is written
+
+
+def test_what_is_wrong_with_a_profile_is_said_before_it_is_written() -> None:
+    problem_of = sense_of_profile(DOMAIN, Lists())
+    assert problem_of(entry(provMinLength="12")) is None
+    assert problem_of(entry(provMinLength="-1")) == "provMinLength is a whole number from 0 to 999999999"
+
+
+def test_an_entry_elsewhere_is_no_profile() -> None:
+    elsewhere = DN.parse("eTPasswordProfileName=Other,dc=im")
+    assert sense_of_profile(DOMAIN, Lists())(entry(elsewhere, provMinLength="-1")) is None

@@ -26,7 +26,7 @@ from harbour import (
 )
 
 from provserver.connectors.contract import Busy, PasswordOption, PasswordPolicyViolation
-from provserver.imps.parameters import UPDATE_ONLY_GLOBAL_USER
+from provserver.imps.parameters import CHECK_ACCOUNT_PASSWORDS, UPDATE_ONLY_GLOBAL_USER
 from provserver.journal.events import Event
 from provserver.ldap.extended import PasswordModify, encode_request
 from provserver.ldap.results import ResultCode
@@ -108,6 +108,7 @@ async def test_administrators_only(provserver: RunningServer, who: str, dn: str)
 @test
 async def test_what_cannot_be_reset(provserver: RunningServer) -> None:
     admin = await administrator(provserver)
+    await provserver.set_parameter(CHECK_ACCOUNT_PASSWORDS, "ALL")
     before = await snapshot(provserver)
     for dn, code in (
         (NOBODY_AD, ResultCode.NO_SUCH_OBJECT),

@@ -7,16 +7,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provserver.ldap import filters as f
+from provserver.ldap.ber_writing import header
 from provserver.ldap.codec import (
     MODIFY_RESPONSE,
+    before_value,
     decode_message,
+    encode_attribute,
+    encode_entry_of,
     encode_message,
     encode_result,
     encode_search_entry,
+    enveloped,
 )
 from provserver.ldap.filters import FilterSyntaxError, format_filter, parse_filter
 from provserver.ldap.limits import Limits
-from provserver.ldap.messages import Message, ModifyResponse, SearchResultEntry
+from provserver.ldap.messages import Message, ModifyResponse, PartialAttribute, SearchResultEntry
 
 LIMITS = Limits(message_before_bind=2**24)
 few = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,6 +51,30 @@ def test_the_direct_entry_encoder_says_the_same_as_the_message(number, dn, found
     by_bytes = [(attribute.description.encode(), attribute.values) for attribute in found]
     assert encode_search_entry(number, dn, by_text, asked) == expected
     assert encode_search_entry(number, dn.encode(), by_bytes, asked) == expected
+
+
+@few
+@given(texts, st.integers(0, 140), st.integers(1, 120))
+def test_a_single_value_of_any_length_is_encoded_as_in_the_message(
+    dn: str, length: int, of_name: int
+) -> None:
+    attribute = PartialAttribute("n" * of_name, (b"v" * length,))
+    expected = encode_message(Message(1, SearchResultEntry(dn, (attribute,))))
+    assert encode_search_entry(1, dn, [(attribute.description, attribute.values)]) == expected
+    alone = encode_attribute(attribute.description, attribute.values)
+    assert enveloped(1, encode_entry_of(dn, alone)) == expected
+    before = before_value(attribute.description)
+    assert (length < len(before)) is (len(alone) < 2 + 128)
+    if length < len(before):
+        assert before[length] + attribute.values[0] == alone
+
+
+@given(st.integers(0, 2**32))
+def test_lengths_are_as_short_as_they_can_be(length: int) -> None:
+    octets = (length.bit_length() + 7) // 8
+    short = bytes((0x30, length & 0x7F))
+    long = bytes((0x30, 0x80 | octets)) + length.to_bytes(octets, "big")
+    assert header(0x30, length) == (short if length < 128 else long)
 
 
 @few

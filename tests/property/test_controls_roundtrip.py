@@ -105,6 +105,10 @@ VALUES: dict[type[WireValue], st.SearchStrategy[Any]] = {
     e.Cancelled: st.builds(e.Cancelled),
     e.WhoAmI: st.builds(e.WhoAmI),
     e.YouAre: st.builds(e.YouAre, maybe_texts),
+    e.Explain: st.builds(e.Explain, texts),
+    e.Explained: st.builds(e.Explained, maybe_texts),
+    e.ClearGuard: st.builds(e.ClearGuard, texts),
+    e.GuardCleared: st.builds(e.GuardCleared, maybe_texts),
 }
 values = st.one_of(VALUES.values())
 kinds = st.sampled_from(sorted(VALUES, key=lambda kind: kind.name))

@@ -120,3 +120,21 @@ def test_every_piece_of_a_value_is_found_in_it(text: str, data: st.DataObject) -
         assert value.endswith(prepare_part(text[last:], True, last=True))
     if text[first:last].strip():
         assert prepare_part(text[first:last], True) in value
+
+
+@many
+@given(names, names)
+def test_a_name_that_is_parsed_when_it_is_needed_is_the_same(
+    pairs: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    dn, other = build(pairs), build(others)
+    stored = DN(None, dn.key, dn.text)
+    assert stored == dn
+    assert hash(stored) == hash(dn)
+    assert (stored.text, stored.depth) == (dn.text, len(pairs))
+    assert stored.is_just_below(other) is dn.is_just_below(other) is (dn.parent == other and dn != other)
+    assert stored.is_within(other) is dn.is_within(other)
+    assert stored.rdns == dn.rdns
+    assert [rdn.text for rdn in stored.rdns] == [rdn.text for rdn in dn.rdns]
+    assert stored.parent == dn.parent
+    assert stored.child("cn", "below").is_just_below(stored)

@@ -1,0 +1,29 @@
+"""`provserver explain WHERE ACCOUNT`: why an account's password is taken or refused, and where it goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from provserver.cli import wherever
+from provserver.cli.explained import text_of
+from provserver.cli.wherever import Explanation, explanation_of
+from provserver.directory.names import DN
+from provserver.foundation import Foundation, explainer_of, gates_of
+from provserver.ldap.extended import Explain
+
+HELP = "say why an account's password is taken or refused, what a sync would do, and where passwords stand"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    wherever.arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    explanation = explanation_of(options, Explain(options.account), _offline)
+    print(json.dumps(explanation, indent=2) if options.json else text_of(explanation))
+    return 0
+
+
+async def _offline(foundation: Foundation, dn: DN) -> Explanation:
+    return await explainer_of(foundation, gates_of(foundation)).explain(dn)
