@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint servers docs clean
+.PHONY: demo test lint servers docs fast test-fast clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/provserver demo
@@ -25,10 +25,10 @@ docs: $(VENV)/.installed
 
 # The real servers and clients that tests speak to, and what python-ldap is built with. Without the right to install
 # them those tests are skipped, and say so.
-PYTHON_HEADER = $(shell $(BIN)/python -c 'import sysconfig as s; print(s.get_config_var("INCLUDEPY") + "/Python.h:python" + s.get_python_version() + "-dev")')
+header = $(filter /usr/include/%,$(shell $(1) -c 'import sysconfig as s; print(s.get_config_var("INCLUDEPY") + "/Python.h:python" + s.get_python_version() + "-dev")'))
 servers: $(VENV)/bin/python
 	@tools/install-servers slapd:slapd ldapsearch:ldap-utils '/usr/lib/*/sasl2/libplain.so:libsasl2-modules' \
-	    /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev $(filter /usr/include/%,$(PYTHON_HEADER))
+	    /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev $(call header,$(BIN)/python)
 
 # Fails for nobody: what is not installed is tried again the next time.
 $(VENV)/.installed-clients: $(VENV)/.installed-test tools/install-clients tests/interop/ldapts/package-lock.json | servers
@@ -52,5 +52,36 @@ $(VENV)/.installed-lint: $(VENV)/.installed-test
 	@$(PIP) install -c constraints.txt -e '.[test,lint]'
 	@touch $@
 
+# The fast form: the same sources compiled to C, as a wheel and in a venv of its own (docs/decisions/0009). FAST_TESTS
+# takes less than all tests; they are run from here, but neither they nor what they start find the sources beside them.
+FAST := .venv-fast
+FAST_SOURCES := $(shell find provserver schema ldif tools/fast -type f ! -name '*.pyc')
+FAST_TESTS ?= tests
+
+fast: $(FAST)/.installed
+	@echo "the fast form is in $(FAST); to install it elsewhere, on the same kind of machine: pip install $$(ls dist/*.whl)"
+
+test-fast: $(FAST)/.installed servers $(FAST)/.installed-clients
+	@PROVSERVER_FORM=compiled $(FAST)/bin/pytest $(FAST_TESTS) $(PYTEST_ARGS)
+
+$(FAST)/.installed-tools: setup.cfg pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { tools/pick-python; exit 1; }
+	@tools/install-servers $(call header,$(PYTHON))
+	@$(PYTHON) tools/fast/ready.py
+	@test -x $(FAST)/bin/python || $(PYTHON) -m venv $(FAST) || { rm -rf $(FAST); exit 1; }
+	@echo "installing what compiles into $(FAST) ..."
+	@$(FAST)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt -e '.[test,fast]'
+	@touch $@
+
+$(FAST)/.installed-clients: $(FAST)/.installed-tools tools/install-clients tests/interop/ldapts/package-lock.json | servers
+	@tools/install-clients $(FAST) && touch $@ || true
+
+$(FAST)/.installed: $(FAST)/.installed-tools $(FAST_SOURCES)
+	@echo "compiling, which takes a minute or two ..."
+	@$(FAST)/bin/python tools/fast/make_tree.py build/fast
+	@rm -rf dist && $(FAST)/bin/python -m pip --disable-pip-version-check --quiet wheel --no-build-isolation --no-deps -w dist build/fast
+	@$(FAST)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall dist/*.whl
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FAST) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
