@@ -62,7 +62,7 @@ fast: $(FAST)/.installed
 	@echo "the fast form is in $(FAST); to install it elsewhere, on the same kind of machine: pip install $$(ls dist/*.whl)"
 
 test-fast: $(FAST)/.installed servers $(FAST)/.installed-clients
-	@PROVSERVER_FORM=compiled $(FAST)/bin/pytest $(FAST_TESTS) $(PYTEST_ARGS)
+	@PROVSERVER_FORM=compiled $(FAST)/bin/pytest -m 'not sources' $(FAST_TESTS) $(PYTEST_ARGS)
 
 $(FAST)/.installed-tools: setup.cfg pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { tools/pick-python; exit 1; }

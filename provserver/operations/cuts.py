@@ -32,20 +32,25 @@ class Cut:
         self._taken = [(place, before_value(description), description) for place, description in taken]
 
     def of(self, packed: Packed) -> bytes | None:
-        """The attributes as they are sent, one after the other. None: they cannot be taken as they are."""
+        """The attributes as they are sent, one after the other. None: there are escapes in values."""
         if GS_OCTET in packed.octets:
             return None
         chunks = packed.chunks()
         try:
-            return b"".join(
-                [
-                    before[len(chunk)] + chunk if US_OCTET not in chunk else _several(description, chunk)
-                    for place, before, description in self._taken
-                    for chunk in (chunks[place],)
-                ]
-            )
+            encoded = [
+                before[len(chunk)] + chunk if US_OCTET not in chunk else _several(description, chunk)
+                for place, before, description in self._taken
+                for chunk in (chunks[place],)
+            ]
         except IndexError:  # a value that is too long for what was prepared
-            return None
+            encoded = [
+                before[len(chunk)] + chunk
+                if len(chunk) < len(before) and US_OCTET not in chunk
+                else _several(description, chunk)
+                for place, before, description in self._taken
+                for chunk in (chunks[place],)
+            ]
+        return b"".join(encoded)
 
 
 class Cuts:
@@ -89,6 +94,7 @@ class Cutter:
 
 
 def _several(description: str, chunk: bytes) -> bytes:
+    """The attribute with one value or more."""
     if len(chunk) <= _SHORT:
         return _short(description, chunk)
     return encode_attribute(description, chunk.split(US))

@@ -1,5 +1,5 @@
-"""What one search may show its caller: entries looked up, judged by rights and signposts, and looked up
-again when they were put aside for later.
+"""What one search may show its caller: entries looked up, judged (`sight`), and looked up again when they
+were put aside for later.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from provserver.directory.access import Identity, may_read
 from provserver.directory.entries import Entry, EntryId
-from provserver.directory.filtering import Predicate, compile_filter
+from provserver.directory.filtering import compile_filter
 from provserver.directory.names import DN
 from provserver.imps.messages import Message
 from provserver.imps.views import View
@@ -23,7 +23,8 @@ from provserver.operations.asked import Asked
 from provserver.operations.context import House
 from provserver.operations.inside import filter_inside
 from provserver.operations.referrals import continuation
-from provserver.operations.signposts import ALIAS, REFERRAL, SUBENTRY, Seen, all_of, is_a
+from provserver.operations.sight import Sight
+from provserver.operations.signposts import ALIAS, REFERRAL, SUBENTRY, Seen, all_of
 from provserver.storage.contract import SearchLimits
 
 _STEP: Final = 256
@@ -93,7 +94,6 @@ class TreeWalk:
     ) -> None:
         self.view = view
         self.base = base
-        self._identity = identity
         self._regions = regions
         self._house = house
         self._limits = SearchLimits(candidates=house.bounds.candidates)
@@ -104,13 +104,11 @@ class TreeWalk:
         elif seen.subentries and (subentries is not None or request.scope is not Scope.BASE):
             hidden.append(SUBENTRY)
         self._wanted: Filter = wanted
-        self._hidden = tuple(hidden)
-        self._matches: Predicate = compile_filter(wanted, house.rooms.schema)
-        self._elsewhere: set[str] | None = set() if REFERRAL in heeded else None
-        """Keys of the names below which another server holds the entries."""
+        matches = compile_filter(wanted, house.rooms.schema)
+        self._sight = Sight(identity, base, regions, matches, hidden, heeds_referrals=REFERRAL in heeded)
 
     async def references(self) -> AsyncIterator[tuple[str, ...]]:
-        if self._elsewhere is None:
+        if not self._sight.heeds_referrals:
             return
         for region in self._regions:
             if region.scope is Scope.BASE:
@@ -119,9 +117,9 @@ class TreeWalk:
             async with aclosing(search) as batches:
                 async for batch in batches:
                     for referral in batch:
-                        self._elsewhere.add(referral.dn.key)
+                        may_know = self._sight.refers(referral)
                         uris = continuation(referral, self.view, region.scope)
-                        if uris and may_read(self._identity, referral.dn):
+                        if uris and may_know:
                             yield uris
 
     async def entries(self) -> Batches:
@@ -131,7 +129,7 @@ class TreeWalk:
             search = self._house.rooms.store.search(region.base, region.scope, self._wanted, self._limits)
             async with aclosing(search) as batches:
                 async for batch in batches:
-                    seen = [entry for entry in batch if self._shows(entry)]
+                    seen = self._sight.shown(batch)
                     if met is not None:
                         seen = [entry for entry in seen if entry.id not in met]
                         met.update([entry.id for entry in seen])
@@ -145,24 +143,7 @@ class TreeWalk:
 
     def finds(self, entry: Entry) -> bool:
         """Whether this entry would be found, under the name that it has."""
-        return self._still_matches(entry) and self._shows(entry)
-
-    def _still_matches(self, entry: Entry) -> bool:
-        return any(region.covers(entry.dn) for region in self._regions) and self._matches(entry) is True
-
-    def _shows(self, entry: Entry) -> bool:
-        """Whether the caller may see an entry that was found, and it stands for itself."""
-        if not may_read(self._identity, entry.dn):
-            return False
-        # The base itself is shown, whatever it is; that no alias and no referral is heeded there any more
-        # was settled when it was looked for.
-        if self._hidden and any(is_a(entry, kind) for kind in self._hidden):
-            return entry.id == self.base.id and not is_a(entry, SUBENTRY)
-        return not self._elsewhere or not self._is_elsewhere(entry.dn)
-
-    def _is_elsewhere(self, dn: DN) -> bool:
-        elsewhere = self._elsewhere or ()
-        return any(dn.ancestor_key(depth) in elsewhere for depth in range(1, dn.depth))
+        return self._sight.finds(entry)
 
 
 class SingleWalk:

@@ -219,6 +219,8 @@ class SlapdServer:
     def freeze(self) -> None:
         """Make it hang: connections stay open, nobody answers, until `thaw`."""
         os.kill(self.pid, signal.SIGSTOP)
+        # A thread on another processor may go on for a moment; it has stopped when the parent is told.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -123,6 +123,7 @@ async def test_a_bind_with_a_name_that_is_no_dn_is_a_bind(server: RunningServer)
     assert await who(client) == ADA
 
 
+@pytest.mark.sources
 def test_keys_are_compared_in_constant_time_and_salts_are_the_systems() -> None:
     assert "compare_digest" in inspect.getsource(Derived.matches)
     assert inspect.signature(Hasher).parameters["random"].default.__name__ == "urandom"

@@ -51,6 +51,7 @@ def exempt(site: Site) -> bool:
     return any(site.module == module and text in site.text for module, text in NOT_REACHED)
 
 
+@pytest.mark.sources
 @pytest_twisted.ensureDeferred
 async def test_every_refusal_is_reached_by_a_row(tmp_path: Path) -> None:
     scenes = Scenes(tmp_path)

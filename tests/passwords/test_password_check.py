@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from typing import Any
 
 import pytest_twisted
 from harbour import NEW, PASSWORDS, administrator
@@ -16,6 +15,9 @@ from provserver.ldap.messages import BindRequest
 from provserver.ldap.results import ResultCode
 from provserver.passwords.binding import PasswordCheck
 from provserver.passwords.credentials import HASH
+from provserver.passwords.hashing import Hasher
+from provserver.passwords.schemes import SALT_SIZE, Derived
+from provserver.settings import PasswordSettings
 from provserver.testing.clock import TurnedClock
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import user_dn
@@ -27,20 +29,21 @@ RIGHT, WRONG = Secret(b"right"), Secret(b"wrong")
 
 
 class Scales:
-    """In the hasher's place: the right password is `right`, and every weighing is counted."""
+    """A hasher for which the right password is the one that is stored; every weighing is counted."""
 
     def __init__(self) -> None:
         self.weighed = 0
+        self.hasher = Hasher(PasswordSettings(), None, None)
+        self.hasher.verify = self._verify  # type: ignore[method-assign]
+        self.hasher.verified = self._verified  # type: ignore[method-assign]
 
-    async def verify(self, stored: str | None, secret: Secret) -> bool:
-        return await self.verified(stored, secret) is not None
+    async def _verify(self, stored: str | None, secret: Secret) -> bool:
+        return await self._verified(stored, secret) is not None
 
-    async def verified(self, stored: str | None, secret: Secret) -> str | None:
+    async def _verified(self, stored: str | None, secret: Secret) -> Derived | None:
         self.weighed += 1
-        return stored if stored == secret.reveal().decode() else None
-
-    def needs_upgrade(self, stored: str) -> bool:
-        return False
+        is_right = stored == secret.reveal().decode()
+        return Derived(self.hasher.recipe, b"s" * SALT_SIZE, b"key") if is_right else None
 
 
 async def nobody(user: Entry, secret: Secret) -> None:
@@ -51,8 +54,7 @@ class Shop:
     def __init__(self, kept_seconds: float = 30.0) -> None:
         self.clock = TurnedClock()
         self.scales = Scales()
-        hasher: Any = self.scales
-        self.check = PasswordCheck(hasher, nobody, self.clock.seconds, b"k" * 32, kept_seconds)
+        self.check = PasswordCheck(self.scales.hasher, nobody, self.clock.seconds, b"k" * 32, kept_seconds)
 
     def verify(self, user: Entry | None, secret: Secret = RIGHT) -> bool:
         return bool(ensureDeferred(self.check.verify(user, secret)).result)

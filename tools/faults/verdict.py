@@ -140,9 +140,8 @@ def _last_wins(verdict: Verdict, seen: Seen, stored: Stored) -> None:
         say(f"{stored.waiting} deliveries are left in the outbox")
     for account, status in stored.statuses.items():
         if account == last.account:
-            if status is not None and status[0] == change:
-                say(f"{account} was sent what it had reported")
-        elif status is None or status[0] != change or status[1] not in ARRIVED:
+            continue  # sent nothing, or its own behind an older one that was on its way (docs/decisions/0021)
+        if status is None or status[0] != change or status[1] not in ARRIVED:
             say(f"{account} has not the last password: {status and status[1].value}")
     for account in seen.unheld:
         if account != last.account:
@@ -159,8 +158,8 @@ def _history(verdict: Verdict, stored: Stored, remembered: int) -> None:
 
 
 def _sent_in_order(verdict: Verdict, seen: Seen) -> None:
-    """The ledger was never sent an older password after a newer one, nor one that was not committed, nor any
-    account what it had reported itself; its last is the last of all.
+    """The ledger was never sent an older password after a newer one, nor one that was not committed; its last
+    is the last of all.
     """
     say = verdict.violations.append
     places = {attempt.password: place for place, attempt in enumerate(verdict.order)}
@@ -174,8 +173,6 @@ def _sent_in_order(verdict: Verdict, seen: Seen) -> None:
                 continue
             if place < before:
                 say(f"{name} was sent {password} after a newer one")
-            if _names(verdict.order[place].account, name):
-                say(f"{name} was sent {password}, which it had reported")
             before = place
         if passwords[-1] != last.password and not _names(last.account, name):
             say(f"{name} has {passwords[-1]} in the end, and the last password was {last.password}")
