@@ -21,10 +21,13 @@ from provserver.ldap.counters import Counters
 from provserver.ldap.limits import Limits
 from provserver.ldap.messages import Request
 from provserver.ldap.offences import Offences
-from provserver.ldap.results import Refusal, ResultCode
+from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.bind_guard import BindGuard
 from provserver.operations.edits import Rooms
+from provserver.operations.endpoint_checks import EndpointChecks
 from provserver.operations.lasting import Lasting
+from provserver.operations.monitoring.endpoints import Standings
+from provserver.operations.outbox_acts import OutboxActs
 from provserver.operations.proxying import StandIn, may_stand_in
 from provserver.operations.signposts import Signposts
 from provserver.operations.subschema import Subschema
@@ -35,6 +38,8 @@ from provserver.passwords.expiry import Expiry, Warned
 from provserver.passwords.explaining import Explainer
 from provserver.passwords.generating import Generator
 from provserver.passwords.resetting import AccountResets
+from provserver.passwords.user_changes import UserChanges
+from provserver.storage.contract import StoreFailed
 from provserver.vault.secret import Secret
 
 
@@ -112,9 +117,12 @@ class House:
     parameters: Parameters
     identities: Identities
     exchange: Exchange
+    user_changes: UserChanges
     resets: AccountResets
     explainer: Explainer
     clearing: GuardClearing
+    outbox_acts: OutboxActs
+    endpoint_checks: EndpointChecks
     generator: Generator
     lasting: Lasting
     password_check: PasswordCheck
@@ -132,7 +140,9 @@ class House:
     """Of the wire; a control's value is under them too."""
     protect_passwords: bool
     """A password over an unprotected connection from beyond loopback is refused."""
+    wall: Callable[[], float]
     monotonic: Callable[[], float]
+    standing: Standings
     held: Callable[[Entry, Secret], Awaitable[bool | None]]
     """Whether an account's emulated endpoint holds a password; None where that cannot be asked."""
 
@@ -206,3 +216,8 @@ def demand_confidentiality(line: Line, house: House) -> None:
     """Refuse a password that came in the clear from another machine (design "The exchange")."""
     if house.protect_passwords and not is_protected(line):
         raise Refusal(ResultCode.CONFIDENTIALITY_REQUIRED, Message.NOT_CONFIDENTIAL.say())
+
+
+def not_stored(failed: StoreFailed) -> Result:
+    """The answer to what the store could not write."""
+    return Result(ResultCode.UNAVAILABLE, Message.NOT_STORED.say(why=str(failed)))

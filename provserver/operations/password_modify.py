@@ -91,7 +91,7 @@ async def _changed(caller: Caller, dn: DN, new: Secret, old: Secret | None, hous
         raise Refusal(ResultCode.NO_SUCH_OBJECT, Message.OBJECT_NOT_FOUND.say(dn=str(dn)))
     if account_class_of(entry) is None:
         propagate = is_global_user(entry) and may_propagate(entry)
-        work = house.exchange.change_user(caller, dn, new, old=old, propagate=propagate)
+        work = house.user_changes.change(caller, dn, new, old=old, propagate=propagate)
         done = await house.lasting.finish(work)
         # Whatever became of the accounts: the user's password is changed, and may be one that we made up.
         return Answer(ResultCode.SUCCESS, done.text)

@@ -13,7 +13,7 @@ from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.imps.messages import Message
 from provserver.imps.users import MUST_CHANGE, MUST_CHANGE_KEY
-from provserver.ldap.controls import PolicyError
+from provserver.ldap.controls import Captured, PolicyError
 from provserver.ldap.messages import Change, ChangeKind, ModifyRequest
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.asked import NOTHING_ASKED, Asked
@@ -21,6 +21,7 @@ from provserver.operations.conditions import demand_no_conditions
 from provserver.operations.context import House, Line, demand_confidentiality
 from provserver.operations.proxying import asker_of
 from provserver.passwords.callers import Answer, Caller
+from provserver.passwords.capturing import Capture
 from provserver.vault.secret import Secret
 
 TEST: Final = "test"
@@ -59,7 +60,7 @@ async def exchange(
     demand_no_conditions(asked, "a password trigger goes without it")
     caller = caller_on(line, identity, asked)
     if TEST in triggers or SYNC in triggers:
-        return await _agent(request, triggers, dn, caller, house)
+        return await _agent(request, triggers, dn, caller, house, asked.get(Captured))
     if PASSWORD in triggers:
         return await _own_or_reset(request, triggers, dn, caller, house)
     if not may_write(identity, dn):
@@ -71,7 +72,12 @@ async def exchange(
 
 
 async def _agent(
-    request: ModifyRequest, triggers: dict[str, Change], dn: DN, caller: Caller, house: House
+    request: ModifyRequest,
+    triggers: dict[str, Change],
+    dn: DN,
+    caller: Caller,
+    house: House,
+    captured: Captured | None,
 ) -> Result:
     if not may_synchronise(caller.identity, dn):
         raise password_not_allowed(caller, "synchronise passwords of", dn)
@@ -82,7 +88,8 @@ async def _agent(
     secret = one_password(asked)
     if kind == TEST:
         return _result(await house.exchange.test(caller, dn, secret))
-    return _result(await house.lasting.finish(house.exchange.sync(caller, dn, secret)))
+    capture = Capture.of(captured, caller, house.wall())
+    return _result(await house.lasting.finish(house.exchange.sync(caller, dn, secret, capture)))
 
 
 async def _own_or_reset(
@@ -96,7 +103,7 @@ async def _own_or_reset(
     # The old password deleted and the new one added: a change by who knows the old one.
     old = one_password(others[0]) if others and others[0].attribute.values else None
     propagate = SYNC_ACCOUNTS in triggers and triggers[SYNC_ACCOUNTS].attribute.values == (b"1",)
-    change = house.exchange.change_user(
+    change = house.user_changes.change(
         caller,
         dn,
         one_password(asked),

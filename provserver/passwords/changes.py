@@ -10,6 +10,7 @@ from provserver.imps.endpoints import leaf_value
 from provserver.imps.users import MUST_CHANGE, MUST_CHANGE_KEY, must_change
 from provserver.journal.events import Event, event
 from provserver.passwords.callers import Caller, fields_of
+from provserver.passwords.capturing import CAPTURED_KEY, Capture
 from provserver.passwords.credentials import CHANGE, Attributes, Credentials, changed_attributes
 from provserver.passwords.encoded import Encoded
 from provserver.passwords.gates import Subject
@@ -43,6 +44,8 @@ class Change:
     """Whether its user must change it again; None: nothing is said, and a password that is new is good."""
     encoded: Encoded | None = None
     """When it came encoded: the secret is the stored form then."""
+    capture: Capture | None = None
+    """When it waited at its agent."""
 
     @classmethod
     def as_it_came(
@@ -67,6 +70,8 @@ class Change:
         after = before and self.repeated if self.must_change is None else self.must_change
         if after != before:
             changes[MUST_CHANGE_KEY] = Attribute(MUST_CHANGE, (b"TRUE",) if after else ())
+        if self.capture is not None:
+            changes[CAPTURED_KEY] = self.capture.attribute
         return changes
 
     def told(

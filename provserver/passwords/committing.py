@@ -41,7 +41,8 @@ from provserver.storage.contract import (
     Put,
     Store,
 )
-from provserver.vault.keyring import KeyRing, Purpose
+from provserver.vault.keyring import KeyRing
+from provserver.vault.marking import Marker
 from provserver.vault.sealing import Seal
 from provserver.vault.secret import Secret
 
@@ -98,7 +99,7 @@ class Commits:
         self._inclusions = inclusions
         self._endpoints = endpoints
         self._parameters = parameters
-        self._mark = ring.mac(Purpose.MARK)
+        self._marker = Marker(ring)
         self._seal = seal
         self._courier = courier
         self._fold_of = fold_of
@@ -226,7 +227,7 @@ class Commits:
             account=account.id,
             endpoint=endpoint.id,
             sealed=self._seal.seal(secret, row_of(delivery, account.id)),
-            mark=self._mark(account.id.encode(), b"\0", folded),
+            mark=self._marker.mark(account.id, folded),
             options=options,
             claimed=True,
         )
@@ -244,6 +245,26 @@ class Commits:
         code = ResultCode(self._settings.partial_failure_result)
         return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
 
+    async def standing(self, user: Entry, subject: Subject) -> tuple[FirstAttempts, int]:
+        """How the user's last change, which this account reported, stands now: as `committed`."""
+        change = Credentials.change_of(user)
+        attempts, left_out = FirstAttempts(), 0
+        for account in await self._inclusions.accounts(user):
+            if account.id == subject.account.id:
+                continue
+            status = await self._store.status(account.id)
+            rows = await self._store.deliveries(account=account.id)
+            waiting = [row for row in rows if row.change == change]
+            if waiting and waiting[-1].state is not DeliveryState.HELD:
+                attempts.pending += 1
+            elif waiting or (status is not None and status.change == change and not status.good):
+                attempts.failed += 1
+            elif status is not None and status.change == change:
+                attempts.updated += 1
+            else:
+                left_out += 1
+        return attempts, left_out
+
     async def tried(self, attempts: FirstAttempts) -> None:
         """Wait until each was tried once, or for Propagation Wait."""
         if attempts.pending:
@@ -260,7 +281,7 @@ class Commits:
             status is not None
             and bool(credentials.change)
             and status.change == credentials.change
-            and status.state in (DeliveryState.UPDATED, DeliveryState.UNVERIFIED)
+            and status.good
         )
 
 

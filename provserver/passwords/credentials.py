@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from provserver.directory.entries import Attribute, Entry
 from provserver.imps.users import MUST_CHANGE, MUST_CHANGE_KEY
 from provserver.passwords.ages import EXPIRATION, EXPIRATION_KEY, expiration_of_new
+from provserver.passwords.capturing import CAPTURED, CAPTURED_KEY
 from provserver.passwords.encoded import may_be_encoded, read_encoded
 from provserver.passwords.hashing import Hasher
 from provserver.passwords.history import History
@@ -46,6 +47,8 @@ class Credentials:
     expiration: bytes
     """The day as it is written; empty: none."""
     grace_used: bool
+    captured: bool
+    """Whether the last change was captured (`capturing`)."""
 
     def is_current(self, derived: Derived) -> bool:
         """Whether it is the key of the password in force. ValueError: of another salt or recipe."""
@@ -57,16 +60,27 @@ class Credentials:
             current = parse(user.text(HASH_KEY)) if user.values(HASH_KEY) else None
         except UnreadableHash:
             current = None
-        changed = user.text(_CHANGED_KEY)
         expiration = user.values(EXPIRATION_KEY)
         return cls(
             current,
             History.parse(user.texts(_HISTORY_KEY), ring),
-            seconds_of(changed) if changed else None,
-            ChangeId(user.text(_CHANGE_KEY)),
+            changed_at(user),
+            cls.change_of(user),
             expiration[0] if expiration else b"",
             GRACE_KEY in user.attributes,
+            CAPTURED_KEY in user.attributes,
         )
+
+    @staticmethod
+    def change_of(user: Entry) -> ChangeId:
+        """The exchange that set the password; empty: none did."""
+        return ChangeId(user.text(_CHANGE_KEY))
+
+
+def changed_at(user: Entry) -> float | None:
+    """When the password was set; None: never by us."""
+    changed = user.text(_CHANGED_KEY)
+    return seconds_of(changed) if changed else None
 
 
 Attributes = Mapping[str, Attribute]
@@ -111,6 +125,8 @@ def changed_attributes(
         attributes[EXPIRATION_KEY] = Attribute(EXPIRATION, (expiration,) if expiration else ())
     if credentials.grace_used:
         attributes[GRACE_KEY] = Attribute(GRACE, ())
+    if credentials.captured:
+        attributes[CAPTURED_KEY] = Attribute(CAPTURED, ())
     return attributes
 
 

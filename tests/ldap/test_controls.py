@@ -18,6 +18,7 @@ from provserver.ldap.controls import (
     Assertion,
     ByOffset,
     ByValue,
+    Captured,
     ControlError,
     ControlKind,
     ControlValue,
@@ -145,6 +146,11 @@ REQUESTS: list[tuple[ControlValue, str | None]] = [
     (PasswordPolicyRequest(), None),
     (SyncRequest(SyncMode.REFRESH_ONLY), "3003 0a0101"),  # ldapsearch
     (SyncRequest(SyncMode.REFRESH_AND_PERSIST, b"c", True), "3009 0a0103 0401 63 0101ff"),
+    (
+        Captured(b"a1", 1795285800.25, 1795285801.0),
+        "3034 0402 6131 0416 32303236313132313138333030302e3235303030305a"
+        "0416 32303236313132313138333030312e3030303030305a",
+    ),
 ]
 
 RESPONSES: list[tuple[ControlValue, str]] = [
@@ -440,6 +446,7 @@ SUITED: dict[type[ControlValue], tuple[Request, ...]] = {
     Subentries: (SEARCH,),
     PasswordPolicyRequest: EVERYTHING,
     SyncRequest: (SEARCH,),
+    Captured: (MODIFY,),
 }
 
 

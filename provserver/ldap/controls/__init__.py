@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, get_args
 
 from provserver.ldap.controls.authorization import ProxiedAuthorization
+from provserver.ldap.controls.captured import Captured
 from provserver.ldap.controls.filtering import Assertion, MatchedValues, SimpleFilterItem
 from provserver.ldap.controls.kinds import ControlError, ControlKind, ControlValue
 from provserver.ldap.controls.marks import ManageDsaIT, TreeDelete
@@ -61,6 +62,7 @@ _KINDS: Final = (
     ControlKind(Subentries, _SEARCH),
     ControlKind(PasswordPolicyRequest, frozenset(get_args(Request))),
     ControlKind(SyncRequest, _SEARCH),
+    ControlKind(Captured, frozenset({ModifyRequest})),
 )
 
 REQUEST_CONTROLS: Final[Mapping[str, ControlKind]] = MappingProxyType({kind.oid: kind for kind in _KINDS})
@@ -108,6 +110,7 @@ __all__ = [
     "Assertion",
     "ByOffset",
     "ByValue",
+    "Captured",
     "ControlError",
     "ControlKind",
     "ControlValue",
