@@ -17,7 +17,7 @@ import pytest
 import pytest_twisted
 from harbour import ADA_AD, NEW, holds, wire
 
-from provserver.passwords.external.signing import SharedSecret
+from provserver.https.signing import SharedSecret
 from provserver.testing.certificates import make_certificates
 from provserver.testing.clock import TurnedClock
 from provserver.testing.pytest_plugin import Starter

@@ -14,11 +14,11 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from provserver.https.causes import NoAnswer
+from provserver.https.lines import Lines
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.passwords.external.calling import Calls
-from provserver.passwords.external.causes import NoAnswer
 from provserver.passwords.external.forms import Malformed, decode_answer, discreet, encode_question
-from provserver.passwords.external.lines import Lines
 from provserver.passwords.external.places import Places
 from provserver.passwords.opinions import Question
 from provserver.passwords.reasons import PolicyRefusal

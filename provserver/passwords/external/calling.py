@@ -15,15 +15,10 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from provserver import __version__
-from provserver.passwords.external.causes import ClosedBefore, NoAnswer, told
-from provserver.passwords.external.lines import Line, Lines, TooLong
-from provserver.passwords.external.signing import SharedSecret
+from provserver.https.causes import ClosedBefore, NoAnswer, told
+from provserver.https.lines import Line, Lines, TooLong
+from provserver.https.signing import NONCE, NONCE_SIZE, SIGNATURE, TIME, SharedSecret
 
-TIME: Final = "X-Provserver-Time"
-NONCE: Final = "X-Provserver-Nonce"
-SIGNATURE: Final = "X-Provserver-Signature"
-
-_NONCE_SIZE: Final = 16
 _OK: Final = 200
 
 
@@ -73,7 +68,7 @@ class Calls:
 
     async def _asked(self, line: Line, url: str, body: bytes) -> bytes:
         """A request with a time and a nonce of its own."""
-        time, nonce = str(int(self._wall())), self._random(_NONCE_SIZE).hex()
+        time, nonce = str(int(self._wall())), self._random(NONCE_SIZE).hex()
         headers = Headers(
             {
                 "User-Agent": [f"provserver/{__version__}"],

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from provserver.https.lines import Lines
+from provserver.https.signing import SharedSecret
 from provserver.passwords.external.asking import PolicyService
 from provserver.passwords.external.calling import Calls
-from provserver.passwords.external.lines import Lines
 from provserver.passwords.external.places import Places
-from provserver.passwords.external.signing import SharedSecret
 
 
 class ExternalSettings(Protocol):

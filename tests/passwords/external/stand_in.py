@@ -14,9 +14,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from provserver.https.signing import NONCE, SIGNATURE, TIME, SharedSecret
 from provserver.ldap.tls import PemFiles, tls_options
-from provserver.passwords.external.calling import NONCE, SIGNATURE, TIME
-from provserver.passwords.external.signing import SharedSecret
 from provserver.testing.certificates import Certificates
 
 REACTOR: Any = installed

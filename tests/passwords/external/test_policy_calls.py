@@ -28,10 +28,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import globalLogPublisher
 from twisted.web.server import Request
 
+from provserver.https.causes import NoAnswer
+from provserver.https.lines import Lines
+from provserver.https.signing import SharedSecret
 from provserver.passwords.external.calling import Calls
-from provserver.passwords.external.causes import NoAnswer
-from provserver.passwords.external.lines import Lines
-from provserver.passwords.external.signing import SharedSecret
 from provserver.testing.certificates import make_certificates
 from provserver.testing.clock import TurnedClock
 

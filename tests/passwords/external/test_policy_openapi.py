@@ -16,7 +16,7 @@ from small_yaml import NotUnderstood, problems, read_yaml
 from stand_in import Asked, accepting, refusing
 from twisted.web.server import Request
 
-from provserver.passwords.external.calling import NONCE, SIGNATURE, TIME
+from provserver.https.signing import NONCE, SIGNATURE, TIME
 from provserver.passwords.external.forms import LONGEST_TEXT, MOST_REASONS, RULES, Malformed, decode_answer
 from provserver.passwords.opinions import Kind
 from provserver.testing.wire import replace

@@ -16,7 +16,7 @@ from stand_in import KEY, SECRET, Asked, Behaviour, Blurters, breath, refusing, 
 from twisted.logger import globalLogPublisher
 from twisted.web.server import Request
 
-from provserver.passwords.external.calling import SIGNATURE
+from provserver.https.signing import SIGNATURE
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer
 from provserver.testing.wire import add, delete, replace

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from stand_in import KEY, SECRET, secret_file
 
-from provserver.passwords.external.signing import SharedSecret, SharedSecretError
+from provserver.https.signing import SharedSecret, SharedSecretError
 
 TIMES = st.integers(0, 2**40).map(str)
 NONCES = st.binary(min_size=16, max_size=16).map(bytes.hex)

@@ -1,9 +1,9 @@
-"""Requests and answers of the external password policy are signed: HMAC-SHA-256 (RFC 2104) with a secret that
+"""What is sent to another service, and what it answers, is signed: HMAC-SHA-256 (RFC 2104) with a secret that
 both sides know.
 
 A request's signature is over its time, its nonce and its body, an answer's over the request's nonce and its
 own body: an old answer, or one to another request, is as wrong as a forged one. Each begins with words of
-its own, so that a request thrown back is no answer. Ours.
+its own, so that a request thrown back is no answer, and an alert no question. Ours.
 """
 
 from __future__ import annotations
@@ -17,8 +17,17 @@ from provserver.vault.private import read_private
 SHORTEST: Final = 32
 """Bytes of a shared secret; fewer can be guessed at by who has seen one request."""
 
+TIME: Final = "X-Provserver-Time"
+NONCE: Final = "X-Provserver-Nonce"
+SIGNATURE: Final = "X-Provserver-Signature"
+"""Headers."""
+
+NONCE_SIZE: Final = 16
+"""Random bytes; a nonce is their hexadecimal digits."""
+
 _REQUEST: Final = b"provserver policy request 1"
 _ANSWER: Final = b"provserver policy answer 1"
+_ALERT: Final = b"provserver alert 1"
 
 
 class SharedSecretError(ValueError):
@@ -49,6 +58,10 @@ class SharedSecret:
     def of_request(self, time: str, nonce: str, body: bytes) -> str:
         """64 hexadecimal digits."""
         return self._signed(_REQUEST, time.encode(), nonce.encode(), body)
+
+    def of_alert(self, time: str, nonce: str, body: bytes) -> str:
+        """64 hexadecimal digits."""
+        return self._signed(_ALERT, time.encode(), nonce.encode(), body)
 
     def of_answer(self, nonce: str, body: bytes) -> str:
         """64 hexadecimal digits. `nonce` is the request's."""
