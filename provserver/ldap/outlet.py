@@ -4,9 +4,10 @@ peer is ready to read.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from socket import socket as Socket  # noqa: N812  a type
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -15,6 +16,20 @@ from zope.interface import implementer
 
 from provserver.ldap.limits import Limits
 from provserver.ldap.offences import Offence
+
+UNSENT: Final = 256 * 1024
+"""Octets that the kernel takes of us ahead of what the peer's window has room for. By itself it would take
+megabytes, and somebody who asks for everything and reads nothing would cost ten times as much."""
+
+
+def keep_little_unsent(port: Any) -> None:
+    """Have all connections that will come in on a listening port bounded by `UNSENT`, where the system can:
+    they take the option over from it. What is on its way to a fast reader is not bounded by this.
+    """
+    listening = getattr(port, "socket", None)
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if listening is not None and option is not None:
+        listening.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
 
 
 @implementer(IPushProducer)

@@ -39,7 +39,7 @@ from provserver.operations.accesses import Accesses, target_of
 from provserver.operations.asked import NOTHING_ASKED, Asked, read_controls
 from provserver.operations.bind import bind
 from provserver.operations.compare import compare
-from provserver.operations.context import BoundAs, House, Line, identity_on, nearest
+from provserver.operations.context import BoundAs, House, Line, identity_on, nearest, not_stored
 from provserver.operations.extended import extended
 from provserver.operations.limits_reached import note_limit
 from provserver.operations.principals import acting_as
@@ -50,6 +50,7 @@ from provserver.operations.triggers import exchange, triggers_of
 from provserver.operations.writes import add, delete, modify, rename
 from provserver.passwords.expiry import Warned
 from provserver.passwords.hashing import HashingBusy
+from provserver.storage.contract import StoreFailed
 
 _ANSWERS: Final[dict[type, int]] = {
     BindRequest: 0x61,
@@ -129,8 +130,8 @@ class Chain:
                 matched = await nearest(target_of(operation), identity, self._house)
                 answered = replace(answered, matched_dn=matched)
             self._note_limit(answered, operation, line)
-        except HashingBusy as busy:
-            answered = Result(ResultCode.BUSY, str(busy))
+        except (HashingBusy, StoreFailed) as unable:
+            answered = _unable(unable)
             self._note_limit(answered, operation, line)
         except Exception as unanswered:
             if accesses is not None:
@@ -210,6 +211,11 @@ class Chain:
             transaction.failure(what, int(result.code), result.code.name, result.diagnostic)
         else:
             transaction.success(result.diagnostic or f"External {name}")
+
+
+def _unable(error: HashingBusy | StoreFailed) -> Result:
+    """What is said where it is nobody's fault."""
+    return not_stored(error) if isinstance(error, StoreFailed) else Result(ResultCode.BUSY, str(error))
 
 
 def _shown(change: Change, schema: Schema) -> tuple[str, str]:

@@ -8,6 +8,7 @@ costs 40 us a password cycle, more than the COMMIT itself, whatever the switch i
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from provserver.ldap.results import Refusal
-from provserver.storage.contract import Conflict, JournalEvent
+from provserver.storage.contract import Conflict, JournalEvent, StoreFailed
 from provserver.storage.database import Database
 from provserver.storage.followers import Followers
 from provserver.storage.transactions import Transaction
@@ -50,6 +51,8 @@ _PATIENCE: Final = 0.005
 _NOTE_DELAY: Final = 1.0
 """Seconds that a journal line without a commit may wait."""
 _MOST_NOTES: Final = 65_536
+_SAID_EVERY: Final = 60.0
+"""Seconds between two lines about a store that cannot write."""
 
 
 class StoreClosed(Exception):
@@ -103,6 +106,7 @@ class Writer:
         self._gathered: list[_Work] = []
         self._notes: list[JournalEvent] = []
         self._notes_lost = 0
+        self._said = -_SAID_EVERY
         self._turn: Any = None
         self._note_turn: Any = None
         self._patient_turn: Any = None
@@ -221,7 +225,9 @@ class Writer:
         else:
             self._gathered = []
         if self._notes:
-            works.append(_Work(self._transaction.note, self._take_notes()))
+            notes = self._take_notes()
+            works.append(_Work(self._transaction.note, notes))
+            works[-1].waiting.addErrback(self._not_noted, notes)
         if not works:
             return
         self._busy = True
@@ -233,6 +239,25 @@ class Writer:
             _log.error("{lost} journal lines were dropped: the store did not keep up", lost=self._notes_lost)
             self._notes_lost = 0
         return notes
+
+    def _not_noted(self, failure: Failure, notes: list[JournalEvent]) -> None:
+        """They are written when the store can write again, as many as there is room for."""
+        if self._closed:
+            return
+        kept = notes[: max(0, _MOST_NOTES - len(self._notes))]
+        self._notes_lost += len(notes) - len(kept)
+        self._notes[:0] = kept
+        if self._reactor is not None and self._note_turn is None:
+            self._note_turn = self._reactor.callLater(self._note_delay, self._flush_notes)
+
+    def _as_told(self, error: Exception) -> Exception:
+        """What the caller is told of an error that it can do nothing about."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        if self._stopwatch() - self._said >= _SAID_EVERY:
+            self._said = self._stopwatch()
+            _log.error("the store cannot write, and what is asked of it is refused: {why}", why=str(error))
+        return StoreFailed(str(error))
 
     def _run(self, works: list[_Work]) -> None:
         try:
@@ -294,7 +319,7 @@ class Writer:
     def _recover(self, works: list[_Work], error: Exception) -> None:
         """Each work alone, so that only the guilty one learns of the error."""
         if len(works) == 1:
-            works[0].error = error
+            works[0].error = self._as_told(error)
             works[0].result = None
             self._deliver(works)
             return
@@ -304,7 +329,7 @@ class Writer:
                 self._commit()
             except Exception as own:
                 self._transaction.roll_back()
-                work.error = own
+                work.error = self._as_told(own)
             else:
                 self._transaction.done()
         self._deliver(works)

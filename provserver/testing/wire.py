@@ -117,7 +117,9 @@ class WireClient(Protocol):
     # -- requests
 
     def begin(self, operation: Request, controls: Sequence[Control] = ()) -> int:
-        """Send a request; its message id."""
+        """Send a request; its message id. Hung: the line is closed."""
+        if self.closed.called:
+            raise Hung("the line was closed before")
         self._last += 1
         number = self._last
         self._told[number] = Told()

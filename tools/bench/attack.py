@@ -133,11 +133,18 @@ async def read_slowly(attacker: Attacker) -> None:
     """Asks for much, many times over, and takes it in sips."""
     await attacker.act(attacker.speech.bind)
     await attacker.hear(4096)
-    for _ in range(20):
-        await attacker.act(attacker.speech.search)
+    for number in range(20):
+        await attacker.act(numbered(attacker.speech.search, 2 + number))
     while True:
         await attacker.hear(64)
         await attacker.act(b"")  # nothing is said, it is only time that passes
+
+
+def numbered(message: bytes, number: int) -> bytes:
+    """A message under another id, below 128: none may be that of a request in progress (RFC 4511 4.1.1.1)."""
+    start = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
+    assert message[start : start + 2] == b"\x02\x01", "an id of one octet"  # noqa: S101
+    return message[: start + 2] + bytes([number]) + message[start + 3 :]
 
 
 async def filter_deeply(attacker: Attacker) -> None:

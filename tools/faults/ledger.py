@@ -65,12 +65,12 @@ class Ledger:
             connection.identity = operation.name
         elif isinstance(operation, ModifyRequest):
             return await self._take(connection, message, operation)
-        return _answer(message, ResultCode.SUCCESS)
+        return answer(message, ResultCode.SUCCESS)
 
     async def _take(self, connection: Connection, message: Message, operation: ModifyRequest) -> bytes:
         fate = self._random.random()
         if fate < BUSY:
-            return _answer(message, ResultCode.BUSY)
+            return answer(message, ResultCode.BUSY)
         if fate > 1 - LATE:
             await self._pause(self._random.uniform(0, LATEST))  # a server that dies meanwhile cancels this
         account = leaf_value(DN.parse(operation.dn))
@@ -78,7 +78,7 @@ class Ledger:
         self.received.setdefault(account, []).append(password.decode())
         if fate < BUSY + HANGS_UP:
             connection.disconnect(ResultCode.UNAVAILABLE, "trouble")
-        return _answer(message, ResultCode.SUCCESS)
+        return answer(message, ResultCode.SUCCESS)
 
     async def _pause(self, seconds: float) -> None:
         over: Deferred[None] = Deferred()
@@ -86,5 +86,5 @@ class Ledger:
         await over
 
 
-def _answer(message: Message, code: ResultCode) -> bytes:
+def answer(message: Message, code: ResultCode) -> bytes:
     return encode_result(message.id, RESPONSE_TAGS[type(message.operation)], Result(code))

@@ -16,12 +16,13 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from ledger import Ledger
-from racetrack import REMEMBERED, BenchFailed, Track, accounts
+from racetrack import REMEMBERED, BenchFailed, Track, accounts, race_ldif
 from racing import Deadlock, Plan, Race
 from twisted.internet.threads import deferToThread
 from verdict import Seen, Verdict, judge
@@ -41,7 +42,7 @@ async def run(reactor: Any, plan: Plan, folder: Path, tell: Callable[[str], None
     """One race, in a folder of its own. Deadlock, BenchFailed."""
     riders = accounts(plan.connections)
     ledger = Ledger(reactor, Random(plan.seed + 2))  # noqa: S311  not for secrets: it must be repeatable
-    track = await deferToThread(Track, folder, riders, ledger.url)
+    track = await deferToThread(Track, folder, partial(race_ldif, riders, ledger.url))
     try:
         await deferToThread(track.start)
         race = Race(reactor, plan, track, riders, lambda: not ledger.lines, tell)

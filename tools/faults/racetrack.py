@@ -1,4 +1,5 @@
-"""Where races are run: one user with an account for each connection, and the server, which can be killed.
+"""The server of these tools, which can be killed, and where races are run: one user with an account for each
+connection.
 
 The accounts are on three endpoints: two that live in the server, and the ledger, which outlives it. An agent
 reports for all of them.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -91,12 +92,13 @@ class Victim(OurServer):
 class Track:
     """The instance, and who serves it. `start` and `stop` block; so does making one."""
 
-    def __init__(self, folder: Path, riders: Sequence[Account], ledger_url: str) -> None:
+    def __init__(self, folder: Path, domain: Callable[[str], str], settings: Sequence[str] = ()) -> None:
+        """`domain`: its LDIF, given the password of the agent and of the administrator."""
         self._secret = secrets.token_urlsafe(18)
-        self.home = OurHome(folder, SETTINGS)
-        ldif = folder / "race.ldif"
+        self.home = OurHome(folder, (*SETTINGS, *settings))
+        ldif = folder / "domain.ldif"
         ldif.touch(mode=0o600)
-        ldif.write_text(_ldif(riders, ledger_url, self._secret))
+        ldif.write_text(domain(self._secret))
         self.home.load(ldif)
         self.victim: Victim | None = None
 
@@ -130,45 +132,63 @@ class Track:
         return client
 
 
-def _ldif(riders: Sequence[Account], ledger_url: str, secret: str) -> str:
+def race_ldif(riders: Sequence[Account], ledger_url: str, secret: str) -> str:
+    """One user, who owns all accounts."""
     profile = "eTPasswordProfileName=Password Profile,eTPasswordProfileContainerName=Password Profile"
-    scope = "".join(f"provAgentScope: {endpoint}\n" for endpoint in (AD, UNIX, LEDGER))
     return "".join(
         (
-            _set(str(AGENT_RESPONSE_THRESHOLD.dn(DOMAIN)), "eTConfigParamValue", "0"),
+            without_guard(),
             _set(f"{profile},{COMMON}", "provProfileEnabled", "TRUE"),
             _set(f"{profile},{COMMON}", "provHistoryCount", str(REMEMBERED)),
             "dn: eTNamespaceName=race,dc=im\nobjectClass: eTNamespace\neTNamespaceName: race\n\n",
             endpoint_ldif(AD, "eTADS"),
             endpoint_ldif(UNIX, "eTETC"),
-            _ledger_ldif(ledger_url),
+            ledger_ldif(LEDGER, ledger_url),
             container_ldif(AD, "eTADSContainer", "Users"),
             container_ldif(UNIX, "eTETCAccountContainer", "Accounts"),
             container_ldif(LEDGER, "eTDYNAccountContainer", "Accounts"),
-            _user_ldif(RACER, FIRST_PASSWORD, "eTPropagatePassword: 1\n"),
-            _user_ldif(AGENT, secret, _profile("PasswordAdministrator") + scope),
-            _user_ldif(ADMINISTRATOR, secret, _profile("DomainAdministrator")),
-            *map(_account_ldif, riders),
+            user_ldif(RACER, FIRST_PASSWORD),
+            administrators_ldif((AD, UNIX, LEDGER), secret),
+            *[account_ldif(rider.dn, RACER) for rider in riders],
         )
     )
+
+
+def without_guard() -> str:
+    return _set(str(AGENT_RESPONSE_THRESHOLD.dn(DOMAIN)), "eTConfigParamValue", "0")
+
+
+def administrators_ldif(endpoints: Iterable[str], secret: str) -> str:
+    """The agent of these endpoints, and a domain administrator."""
+    scope = "".join(f"provAgentScope: {endpoint}\n" for endpoint in endpoints)
+    return _person_ldif(AGENT, secret, _profile("PasswordAdministrator") + scope) + _person_ldif(
+        ADMINISTRATOR, secret, _profile("DomainAdministrator")
+    )
+
+
+def user_ldif(dn: str, password: str) -> str:
+    """A user whose passwords go to its accounts."""
+    return _person_ldif(dn, password, "eTPropagatePassword: 1\n")
 
 
 def _set(dn: str, attribute: str, value: str) -> str:
     return f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n\n"
 
 
-def _ledger_ldif(url: str) -> str:
-    """In clear, since both ends are in this machine; sent again soon, since the trouble passes soon."""
+def ledger_ldif(dn: str, url: str) -> str:
+    """An endpoint behind LDAP. In clear, since both ends are in this machine; sent again soon, since the
+    trouble passes soon.
+    """
     settings = (f"url={url}", "starttls=no", "bind_dn=cn=race", "dn=uid={name},dc=race", "operation=replace")
     return (
-        f"dn: {LEDGER}\nobjectClass: eTDYNDirectory\nprovConnector: ldap\n"
+        f"dn: {dn}\nobjectClass: eTDYNDirectory\nprovConnector: ldap\n"
         "provRequireSecureConnection: FALSE\nprovRetryInterval: 1\nprovRetryLimit: 1000\n"
         + "".join(f"provSetting: {setting}\n" for setting in settings)
         + "provSecret: bind_password=race\n\n"
     )
 
 
-def _user_ldif(dn: str, password: str, more: str) -> str:
+def _person_ldif(dn: str, password: str, more: str) -> str:
     return f"dn: {dn}\nobjectClass: eTGlobalUser\neTPassword: {password}\n{more}\n"
 
 
@@ -178,6 +198,6 @@ def _profile(name: str) -> str:
     )
 
 
-def _account_ldif(rider: Account) -> str:
-    account_class = rider.dn.partition("Name=")[0]
-    return f"dn: {rider.dn}\nobjectClass: {account_class}\nprovGlobalUser: {RACER}\n\n"
+def account_ldif(dn: str, user: str) -> str:
+    account_class = dn.partition("Name=")[0]
+    return f"dn: {dn}\nobjectClass: {account_class}\nprovGlobalUser: {user}\n\n"
