@@ -5,24 +5,35 @@ Only `service`, `cli` and `testing` import this module.
 
 from __future__ import annotations
 
+import base64
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from provserver.connectors.contract import Connector
+from provserver.connectors.registry import ConnectorKinds
+from provserver.delivery.events import Outcome, sentence
+from provserver.delivery.sense import sense_of_endpoint
+from provserver.directory.assembly import ClassKind
 from provserver.directory.entries import EntryId
 from provserver.directory.schema import Schema
-from provserver.imps.endpoints import Endpoints
+from provserver.imps.endpoints import Endpoint, Endpoints
 from provserver.imps.inclusions import Inclusions
 from provserver.imps.parameters import Parameters, problem_of
 from provserver.imps.views import Views
 from provserver.operations.edits import Rooms
+from provserver.operations.endpoint_checks import Connectors, EndpointChecks
+from provserver.operations.outbox_acts import OutboxActs
+from provserver.operations.principals import named
 from provserver.passwords.clearing import GuardClearing
 from provserver.passwords.credentials import loading
 from provserver.passwords.explaining import Explainer
@@ -39,6 +50,8 @@ from provserver.storage.loading import LoadingStore
 from provserver.storage.sqlite import SqliteStore
 from provserver.vault.keyring import KeyRing
 from provserver.vault.sealing import Seal
+
+_log = Logger()
 
 
 @cache
@@ -64,12 +77,22 @@ def load_schema(site_files: Sequence[Path] = ()) -> Schema:
     return Schema.parse(schema_texts(site_files)) if site_files else _shipped_schema()
 
 
-async def open_store(path: Path, schema: Schema, reactor: Any, *, create: bool = False) -> Store:
-    """The instance's store, for this process alone. StoreLocked, StoreUnusable, FileNotFoundError,
-    FileExistsError."""
+async def open_store(
+    path: Path, schema: Schema, reactor: Any, *, create: bool = False, wall: Callable[[], float] = time.time
+) -> Store:
+    """The instance's store, for this process alone. What waits in a backup that is put in service is held.
+    StoreLocked, StoreUnusable, FileNotFoundError, FileExistsError."""
     if create:
         return await SqliteStore.create(path, schema, reactor=reactor)
-    return await SqliteStore.open(path, schema, reactor=reactor)
+    store = await SqliteStore.open(path, schema, reactor=reactor)
+    if await store.restored():
+        try:
+            held = await store.hold_all(wall(), int(Outcome.RESTORED), sentence(Outcome.RESTORED))
+        except BaseException:
+            await store.close()
+            raise
+        _log.warn("{path} is a backup: what waited in it is held ({held} deliveries)", path=path, held=held)
+    return store
 
 
 def open_loaded_store(path: Path, schema: Schema) -> LoadedStore:
@@ -128,9 +151,11 @@ def lay_foundation(
     reactor: Any = None,
     lists: Lists | None = None,
     external: External | None = None,
+    kinds: ConnectorKinds | None = None,
 ) -> Foundation:
     """Put the offline rooms together. Without `pool`, passwords are hashed where they are; without `lists`,
-    those of the settings are named, but not read; without `external` nobody else judges passwords.
+    those of the settings are named, but not read; without `external` nobody else judges passwords; without
+    `kinds` the connectors are those that are installed.
     """
     views = Views(settings.server.domain)
     inclusions = Inclusions(store, views.domain)
@@ -147,6 +172,7 @@ def lay_foundation(
     async def rules() -> ProfileRules:
         return (await policy.current()).rules
 
+    make = partial(connector_of, kinds=kinds or ConnectorKinds(), seal=seal, reactor=reactor)
     rooms = Rooms(
         store=store,
         schema=schema,
@@ -161,6 +187,7 @@ def lay_foundation(
         meanings={
             "eTConfigParam": problem_of,
             "eTPasswordProfile": sense_of_profile(views.domain, lists),
+            **dict.fromkeys(_endpoint_classes(schema), sense_of_endpoint(make)),
         },
     )
     return Foundation(
@@ -180,6 +207,25 @@ def lay_foundation(
     )
 
 
+def _endpoint_classes(schema: Schema) -> list[str]:
+    """Names of the structural classes of endpoints, whatever their namespace."""
+    above = schema.object_class("provEndpoint").key
+    return [
+        kind.name
+        for kind in schema.object_classes.values()
+        if above in kind.chain and kind.kind is ClassKind.STRUCTURAL
+    ]
+
+
+def connector_of(endpoint: Endpoint, *, kinds: ConnectorKinds, seal: Seal, reactor: object) -> Connector:
+    """A closed connector with an endpoint's settings and secrets. UnknownKind, SettingsError, SealBroken."""
+    secrets = {}
+    for value in endpoint.sealed_secrets:
+        key, _, box = value.partition("=")
+        secrets[key] = seal.open(base64.b64decode(box), endpoint.id.encode())
+    return kinds.make(endpoint.connector, endpoint.settings, secrets, reactor, endpoint=endpoint.name)
+
+
 def gates_of(foundation: Foundation) -> Gates:
     """The gates of an exchange."""
     f = foundation
@@ -191,6 +237,16 @@ def explainer_of(foundation: Foundation, gates: Gates) -> Explainer:
     f = foundation
     memory = f.settings.passwords.echo_memory
     return Explainer(f.store, gates, f.inclusions, f.endpoints, f.parameters, memory, f.wall)
+
+
+def outbox_acts_of(foundation: Foundation, look: Callable[[EntryId], None]) -> OutboxActs:
+    """Who has deliveries tried again, or gives them up; `look` has an endpoint's couriers look at once."""
+    return OutboxActs(foundation.rooms, foundation.endpoints, named, look)
+
+
+def endpoint_checks_of(foundation: Foundation, make: Connectors, clock: IReactorTime) -> EndpointChecks:
+    """Who finds out whether endpoints are set up right."""
+    return EndpointChecks(foundation.rooms, foundation.endpoints, make, clock)
 
 
 def clearing_of(foundation: Foundation, gates: Gates) -> GuardClearing:

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import itertools
 import os
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -27,6 +27,7 @@ from provserver.connectors.contract import Account, Connector, ConnectorKind, Fo
 from provserver.connectors.emulated import EmulatedEndpoints
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.couriers import Couriers, CourierSettings
+from provserver.delivery.keeping import Keeping, KeepingTimes
 from provserver.delivery.plan import account_for_connector
 from provserver.delivery.transactions import AttemptLog
 from provserver.directory.entries import Entry, EntryId
@@ -35,12 +36,16 @@ from provserver.directory.tree import new_entry
 from provserver.foundation import (
     Foundation,
     clearing_of,
+    connector_of,
+    endpoint_checks_of,
     explainer_of,
     gates_of,
     generalized_time,
     lay_foundation,
     lists_of,
+    outbox_acts_of,
 )
+from provserver.https.signing import SharedSecret, SharedSecretError
 from provserver.imps.endpoints import Endpoint, leaf_value
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.imps.profiles import Identities
@@ -53,6 +58,7 @@ from provserver.ldap.counters import Counters
 from provserver.ldap.doors import DoorLimits, Doors, PlainDoor, TlsDoor, most_connections
 from provserver.ldap.limits import Limits
 from provserver.ldap.offences import Offences
+from provserver.ldap.outlet import keep_little_unsent
 from provserver.ldap.peers import Addresses
 from provserver.ldap.results import Refusal
 from provserver.ldap.server import LdapServerFactory
@@ -70,23 +76,26 @@ from provserver.passwords.exchange import Exchange
 from provserver.passwords.expiry import Expiry
 from provserver.passwords.external.asking import PolicyService
 from provserver.passwords.external.opening import policy_service
-from provserver.passwords.external.signing import SharedSecret, SharedSecretError
 from provserver.passwords.forgetting import Forgetting
 from provserver.passwords.gates import Gates
 from provserver.passwords.generating import Generator
 from provserver.passwords.hashing import Hasher, hashing_pool
 from provserver.passwords.lists import Lists
 from provserver.passwords.managers import Managers
+from provserver.passwords.passing import Passing
 from provserver.passwords.policy import Policy
 from provserver.passwords.profile import ProfileError
 from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
+from provserver.passwords.renewing import Renewal, Resealing
 from provserver.passwords.resetting import AccountResets
 from provserver.passwords.rules.listing import ListError
 from provserver.passwords.upgrading import Upgrades
+from provserver.passwords.user_changes import UserChanges
 from provserver.passwords.verdicts import Verdicts
 from provserver.settings import Settings, SettingsError
 from provserver.storage.contract import Delivery, Put, Store
+from provserver.telling import Telling
 from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
 
@@ -134,14 +143,9 @@ class EndpointFacts:
             return ()
 
     def connector(self, endpoint: Endpoint) -> Connector:
-        """A closed connector. UnknownKind, SettingsError."""
-        return self._kinds.make(
-            endpoint.connector,
-            endpoint.settings,
-            self._secrets(endpoint),
-            self._reactor,
-            endpoint=endpoint.name,
-        )
+        """A closed connector. UnknownKind, SettingsError, SealBroken."""
+        seal = self._foundation.seal
+        return connector_of(endpoint, kinds=self._kinds, seal=seal, reactor=self._reactor)
 
     async def endpoint(self, endpoint: EntryId) -> Endpoint | None:
         return await self._foundation.endpoints.get(endpoint)
@@ -153,14 +157,6 @@ class EndpointFacts:
     def open_seal(self, delivery: Delivery) -> Secret:
         """The password of a row of the outbox. SealBroken."""
         return self._foundation.seal.open(delivery.sealed, row_of(delivery.id, delivery.account))
-
-    def _secrets(self, endpoint: Endpoint) -> Mapping[str, Secret]:
-        seal = self._foundation.seal
-        opened = {}
-        for value in endpoint.sealed_secrets:
-            key, _, box = value.partition("=")
-            opened[key] = seal.open(base64.b64decode(box), endpoint.id.encode())
-        return opened
 
 
 class ProvisioningServer(MultiService):
@@ -182,14 +178,18 @@ class ProvisioningServer(MultiService):
         wall: Callable[[], float] = time.time,
         lists: Lists | None = None,
         directory: Path = Path(),
+        keys_file: Path | None = None,
     ) -> None:
         """`lists` are read at the start; without them, those of the settings, from where we stand.
-        `directory`: what other files of the settings are relative to.
+        `directory`: what other files of the settings are relative to. `keys_file`: where `keys` came from,
+        and may come from again.
         """
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's services have no types
         self.settings = settings
         self.emulated = EmulatedEndpoints()
         self._keys = keys
+        self._keys_file = keys_file
+        self._renewal: Renewal | None = None
         self._schema = schema
         self._reactor = reactor
         self._clock = clock or cast(IReactorTime, reactor)
@@ -205,6 +205,16 @@ class ProvisioningServer(MultiService):
         self._offences = Offences(self._clock.seconds, settings.logging.repeat_time)
         self._bind_guard = self._make_bind_guard()
         self.external = self._make_external(directory)
+        self._telling = Telling(
+            settings,
+            self._counters,
+            self._offences,
+            logs=logs,
+            directory=directory,
+            reactor=reactor,
+            clock=self._clock,
+            wall=wall,
+        )
         self._lasting = Lasting()
         self._factory: LdapServerFactory | None = None
         self._tls: ServerTls | None = None
@@ -220,6 +230,7 @@ class ProvisioningServer(MultiService):
         self._pool.start()
         self._bind_pool.start()
         settings = self.settings
+        kinds = ConnectorKinds({"emulated": cast(ConnectorKind, self.emulated.kind())})
         self.foundation = foundation = lay_foundation(
             settings,
             self._keys,
@@ -230,6 +241,7 @@ class ProvisioningServer(MultiService):
             reactor=self._reactor,
             lists=self._lists,
             external=self.external,
+            kinds=kinds,
         )
         if self.external is not None:
             self.external.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -237,7 +249,8 @@ class ProvisioningServer(MultiService):
         self._etatrans = Etatrans(self._etatrans_sink(), self._wall, os.getpid())
         self._etatrans.level = await foundation.parameters.get(TRANSACTION_LOG_LEVEL)
         self._requests = Requests(self._etatrans)
-        kinds = ConnectorKinds({"emulated": cast(ConnectorKind, self.emulated.kind())})
+        watching = await self._telling.open(store)
+        watching.setServiceParent(self)  # type: ignore[no-untyped-call]
         facts = EndpointFacts(foundation, kinds, self._clock)
         delivery = settings.delivery
         self.couriers = Couriers(
@@ -252,16 +265,22 @@ class ProvisioningServer(MultiService):
                 lease=delivery.lease,
                 grace=settings.server.shutdown_time,
             ),
-            AttemptLog(facts, self._requests),
+            self._telling.timed_deliveries(AttemptLog(facts, self._requests)),
         )
         self.couriers.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._telling.ask_couriers(self.couriers, store)
         memory = settings.passwords.echo_memory
         forgetting = Forgetting(store, foundation.parameters, self._clock, self._wall, memory)
         forgetting.setServiceParent(self)  # type: ignore[no-untyped-call]
+        times = KeepingTimes(delivery.held_time, settings.storage.journal_time, settings.storage.changes_time)
+        keeping = Keeping(store, self._clock, self._wall, times)
+        keeping.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._renewal = self._make_renewal(foundation)
+        self._renewal.setServiceParent(self)  # type: ignore[no-untyped-call]
         handler = Chain(self._house(foundation, facts))
         doors = self._doors()
         self._factory = LdapServerFactory(
-            handler,
+            self._telling.timed(handler),
             clock=self._clock,
             randomness=os.urandom,
             limits=self._limits,
@@ -277,18 +296,29 @@ class ProvisioningServer(MultiService):
         if tls is not None:
             door = TlsDoor(doors, tls, self._factory, self._reactor)
             self._listen("ldaps", where.ldaps_address, where.ldaps_port, door)
+        if self._telling.page is not None:
+            self._listen("metrics", settings.metrics.address, settings.metrics.port, self._telling.page)
 
     def renew(self) -> None:
-        """Take what was changed on disk: the certificate is read again, and the lists that passwords are
-        looked up in; logs that were moved away are begun anew.
+        """Take what was changed on disk: the keys and the certificate are read again, and the lists that
+        passwords are looked up in; logs that were moved away are begun anew.
         """
+        if self._renewal is not None:
+            self._renewal.renew()
         if self._tls is not None:
             self._tls.renew()
         for file in self._files:
             file.reopen()
+        self._telling.reopen()
         if self._lists.are_named:
             reading = deferToThreadPool(self._reactor, self._pool, self._lists.read)
             reading.addCallbacks(self._lists.take, self._lists_unread)
+
+    def _make_renewal(self, foundation: Foundation) -> Renewal:
+        store, domain = foundation.store, foundation.views.domain
+        resealing = Resealing(store, domain, foundation.seal, self._wall)
+        read = partial(KeyRing.load, self._keys_file) if self._keys_file is not None else None
+        return Renewal(resealing, store, self._keys, read, self._clock, self._wall)
 
     def _lists_unread(self, failure: Failure) -> None:
         failure.trap(ListError)  # type: ignore[no-untyped-call]  # Twisted's failures have no types
@@ -313,6 +343,7 @@ class ProvisioningServer(MultiService):
             await self.exchanges_ended()
         if self.running:
             await maybeDeferred(self.stopService)
+        await self._telling.finish()
         if self._store is not None:
             await self._store.close()
             self._store = None
@@ -346,15 +377,18 @@ class ProvisioningServer(MultiService):
     def _house(self, foundation: Foundation, facts: EndpointFacts) -> House:
         settings = self.settings
         gates = gates_of(foundation)
-        exchange, resets = self._exchanges(foundation, facts, gates)
+        exchange, user_changes, resets = self._exchanges(foundation, facts, gates)
         return House(
             rooms=foundation.rooms,
             parameters=foundation.parameters,
             identities=Identities(),
             exchange=exchange,
+            user_changes=user_changes,
             resets=resets,
             explainer=explainer_of(foundation, gates),
             clearing=clearing_of(foundation, gates),
+            outbox_acts=outbox_acts_of(foundation, self.couriers.wake),
+            endpoint_checks=endpoint_checks_of(foundation, facts.connector, self._clock),
             generator=Generator(foundation.policy, os.urandom),
             lasting=self._lasting,
             password_check=self._password_check(foundation.store),
@@ -376,12 +410,15 @@ class ProvisioningServer(MultiService):
             ),
             limits=self._limits,
             protect_passwords=settings.passwords.require_protected_connection,
+            wall=self._wall,
             monotonic=self._clock.seconds,
+            standing=self.couriers.standing,
             held=self._held,
         )
 
     def _listen(self, name: str, address: str, number: int, door: IProtocolFactory) -> None:
         port = self._reactor.listenTCP(number, door, interface=address, backlog=_BACKLOG)
+        keep_little_unsent(port)
         self._ports.append((name, port))
 
     def _doors(self) -> Doors:
@@ -447,7 +484,7 @@ class ProvisioningServer(MultiService):
 
     def _exchanges(
         self, foundation: Foundation, facts: EndpointFacts, gates: Gates
-    ) -> tuple[Exchange, AccountResets]:
+    ) -> tuple[Exchange, UserChanges, AccountResets]:
         passwords = self.settings.passwords
         store = foundation.store
         settings = ExchangeSettings(
@@ -473,21 +510,36 @@ class ProvisioningServer(MultiService):
             include=self._inclusion,
             requests=self._requests,
         )
+        passing = Passing(
+            policy=foundation.policy,
+            hasher=foundation.hasher,
+            verdicts=Verdicts(self._clock.seconds, os.urandom(32), passwords.verdict_memory),
+            ring=self._keys,
+            wall=self._wall,
+            commits=commits,
+        )
         exchange = Exchange(
             store=store,
             gates=gates,
             parameters=foundation.parameters,
-            policy=foundation.policy,
-            hasher=foundation.hasher,
-            verdicts=Verdicts(self._clock.seconds, os.urandom(32), passwords.verdict_memory),
             rate=TestRate(self._clock.seconds, passwords.tests_per_minute),
             ring=self._keys,
             fold_of=facts.fold_of,
             wall=self._wall,
             settings=settings,
+            passing=passing,
             commits=commits,
             queues=queues,
             managers=managers,
+        )
+        user_changes = UserChanges(
+            store=store,
+            passing=passing,
+            commits=commits,
+            queues=queues,
+            managers=managers,
+            ring=self._keys,
+            wall=self._wall,
         )
         resets = AccountResets(
             store=store,
@@ -495,7 +547,7 @@ class ProvisioningServer(MultiService):
             inclusions=foundation.inclusions,
             parameters=foundation.parameters,
             policy=foundation.policy,
-            is_current=exchange.is_current,
+            is_current=passing.is_current,
             schemes_of=facts.schemes_of,
             managers=managers,
             commits=commits,
@@ -503,7 +555,7 @@ class ProvisioningServer(MultiService):
             new_id=new_id,
             wall=self._wall,
         )
-        return exchange, resets
+        return exchange, user_changes, resets
 
     async def _held(self, account: Entry, secret: Secret) -> bool | None:
         endpoint = await self.foundation.endpoints.of_account(account.dn)

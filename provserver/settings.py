@@ -168,6 +168,17 @@ class StorageSettings:
 
     engine: str = _setting("sqlite", "The engine that keeps them.", choices=("sqlite",))
     path: str = _text("store.db", "The SQLite file. Relative to the instance.")
+    journal_time: float = _seconds(
+        90 * 86400.0,
+        "Seconds for which lines of the journal are kept. 0: for ever.",
+        maximum=100 * 366 * 86400,
+    )
+    changes_time: float = _seconds(
+        30 * 86400.0,
+        "Seconds for which lines of the change log are kept. A replica that was away for longer begins anew. "
+        "0: for ever.",
+        maximum=100 * 366 * 86400,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +399,11 @@ class DeliverySettings:
     outbox_limit: int = _setting(
         100_000, "Deliveries in the outbox; then new exchanges are refused as busy.", minimum=1
     )
+    held_time: float = _seconds(
+        72 * 3600.0,
+        "Seconds after which what is held, and nobody released, fails for good: its password is destroyed. "
+        "0: never.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +422,82 @@ class LoggingSettings:
     )
     repeat_time: float = _seconds(
         60.0, "Seconds for which one limit that one peer reaches is told of no second time."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """The journal, which is in the store, as a file of JSON lines too: journal.jsonl, beside the logs."""
+
+    file: bool = _setting(False, "Whether it is written.")
+    size: int = _setting(
+        64, "MiB after which the file becomes journal.jsonl.1, and a new one is begun. 0: any.", minimum=0
+    )
+    age: float = _seconds(7 * 86400.0, "Seconds after which it does, however small it is. 0: never.")
+    keep: int = _setting(8, "How many older files there are at most.", minimum=0, maximum=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """What the server counts and measures, for Prometheus: GET /metrics over HTTP, without a log-in."""
+
+    enabled: bool = _setting(False, "Whether it is answered.")
+    address: str = _text("127.0.0.1", "Address of its port; only this machine's own, unless public.")
+    port: int = _port(20391, "Its port. 0: a free one.")
+    public: bool = _setting(
+        False, "Whether others may see it too: names of endpoints, and how busy they are. It has no TLS."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSettings:
+    """Who is told that something is wrong, by webhooks and mail."""
+
+    rules: tuple[str, ...] = _setting(
+        ("6927 7032 8050 held unreachable outbox store -> webhook mail",),
+        "Who is told of what: SUBJECT ... -> RECIPIENT ... A subject is a number or name of an event, a "
+        "severity, or held, unreachable, outbox, store; a recipient is webhook, mail, or a mail address.",
+    )
+    webhooks: tuple[str, ...] = _urls(
+        "Where alerts are posted: https:// addresses, on this machine http:// too. Empty: nowhere."
+    )
+    secret_file: str = _setting(
+        "",
+        "What they are signed with, and the receivers have too: a file of 32 bytes or more that is its "
+        "owner's alone. Relative to the instance.",
+    )
+    authority: str = _setting(
+        "",
+        "Certificates, in PEM, of those who vouch for receivers and mail server. Relative to the instance. "
+        "Empty: the system's.",
+    )
+    mail_server: str = _setting("", "Host that takes mail (SMTP). Empty: no mail is sent.")
+    mail_port: int = _setting(587, "Its port.", minimum=1, maximum=65535)
+    mail_security: str = _setting(
+        "starttls",
+        "How the way there is protected; none only on this machine.",
+        choices=("starttls", "tls", "none"),
+    )
+    mail_user: str = _setting("", "As whom to log in there. Empty: as nobody.")
+    mail_password_file: str = _setting(
+        "", "Its password: the first line of a file that is its owner's alone. Relative to the instance."
+    )
+    mail_from: str = _setting("", "Address from which mail is sent.")
+    mail_to: tuple[str, ...] = _setting((), "Addresses of those whom rules call mail.")
+    attempt_time: float = _seconds(10.0, "Seconds for one try to tell somebody.", minimum=0.1, maximum=600)
+    cool_off: float = _seconds(
+        900.0,
+        "Seconds in which one recipient is told once by a rule of an endpoint; then the rest is summed up. "
+        "0: each is told.",
+    )
+    unreachable_after: float = _seconds(
+        900.0, "Seconds for which an endpoint has not been reached when it is told of as unreachable."
+    )
+    outbox_percent: int = _setting(
+        80, "How full the outbox is, of delivery.outbox_limit, when it is told of.", minimum=1, maximum=100
+    )
+    disk_free: int = _setting(
+        256, "MiB left on the store's disk when it is told of. 0: it is not looked at.", minimum=0
     )
 
 
@@ -446,6 +538,9 @@ class Settings:
     binds: BindSettings = field(default_factory=BindSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    alerts: AlertsSettings = field(default_factory=AlertsSettings)
     schema: SchemaSettings = field(default_factory=SchemaSettings)
 
     @classmethod

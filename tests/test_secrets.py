@@ -26,6 +26,7 @@ from plugins.served_instance import (
     make_instance,
     user_dn,
 )
+from plugins.stuck_delivery import ENDPOINT_SECRET, make_unreachable, sync
 
 AD = "eTADSDirectoryName=AD-Corp,eTNamespaceName=ActiveDirectory,dc=im,dc=eta"
 ADA = f"eTADSAccountName=Okafor\\, Ada,eTADSOrgUnitName=Quayside,eTADSOrgUnitName=Staff,{AD}"
@@ -224,6 +225,56 @@ def test_a_session_leaves_no_password_anywhere(
     places["the clients' output"] = "\n".join(session.printed).encode()
 
     assert shown(session.passwords, places) == []
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_stolen_store_without_its_key_file_reveals_nothing(
+    tmp_path: Path, serve: Callable[..., ServedInstance], stock_clients: None, end: str
+) -> None:
+    """Of passwords that wait or are held, before and after a rotation: the store, its log, backups."""
+    directory = make_instance(tmp_path / "lab", REPOSITORY / "ldif" / "demo.ldif")
+    served = serve(directory)
+    make_unreachable(served)
+    sync(served, "Waits-Or-Is-Held-94")
+    places = {"first": _stolen(directory, tmp_path / "first")}
+    said = [command("backup", directory, tmp_path / "waiting"), command("keys", "rotate", directory)]
+    sync(served, "Waits-After-Rotation-95")
+    places["rotated"] = _stolen(directory, tmp_path / "rotated")
+    if end == "killed":
+        served.kill()
+    else:
+        assert served.stop() == 0
+    places[end] = _stolen(directory, tmp_path / end)
+
+    shutil.copy(directory / "keys.json", tmp_path / "waiting")
+    said.append(command("activate", tmp_path / "waiting"))
+    places["held"] = _stolen(tmp_path / "waiting", tmp_path / "held")
+    said.append(command("backup", tmp_path / "waiting", tmp_path / "of held"))
+    places["backup of held"] = _stolen(tmp_path / "of held", tmp_path / "again")
+    assert [done.returncode for done in said] == [0] * len(said)
+    places["printed"] = {"": "".join([done.stdout + done.stderr for done in said]).encode()}
+
+    states = [_open_states(tmp_path / name) for name in ("first", "rotated", end, "held", "again")]
+    assert all(states), "in each of them there is a password, sealed"
+    assert states[3:] == [[2], [2]], "held"
+    passwords = {"Waits-Or-Is-Held-94", "Waits-After-Rotation-95", ENDPOINT_SECRET}
+    stolen = {f"{name}: {file}": text for name, files in places.items() for file, text in files.items()}
+    assert "first: store.db-wal" in stolen
+    assert not any("keys.json" in name for name in stolen)
+    assert shown(passwords, stolen) == []
+
+
+def _stolen(directory: Path, place: Path) -> dict[str, bytes]:
+    """What a thief has who does not get the key file."""
+    shutil.copytree(directory, place, ignore=shutil.ignore_patterns("keys.json"))
+    return files_of(place)
+
+
+def _open_states(directory: Path) -> list[int]:
+    with sqlite3.connect(directory / "store.db") as store:
+        rows = store.execute("SELECT state FROM delivery WHERE length(sealed) > 0").fetchall()
+    store.close()
+    return [state for (state,) in rows]
 
 
 def test_a_command_that_fails_does_not_show_the_password_that_it_failed_with(tmp_path: Path) -> None:

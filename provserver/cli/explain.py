@@ -7,9 +7,7 @@ import json
 
 from provserver.cli import wherever
 from provserver.cli.explained import text_of
-from provserver.cli.wherever import Explanation, explanation_of
-from provserver.directory.names import DN
-from provserver.foundation import Foundation, explainer_of, gates_of
+from provserver.cli.wherever import account_argument, answer_of
 from provserver.ldap.extended import Explain
 
 HELP = "say why an account's password is taken or refused, what a sync would do, and where passwords stand"
@@ -17,13 +15,10 @@ HELP = "say why an account's password is taken or refused, what a sync would do,
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     wherever.arguments(parser)
+    account_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    explanation = explanation_of(options, Explain(options.account), _offline)
+    explanation = answer_of(options, Explain(options.account))
     print(json.dumps(explanation, indent=2) if options.json else text_of(explanation))
     return 0
-
-
-async def _offline(foundation: Foundation, dn: DN) -> Explanation:
-    return await explainer_of(foundation, gates_of(foundation)).explain(dn)

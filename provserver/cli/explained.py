@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from provserver.cli.wherever import Explanation
+from provserver.cli.places import Answer
 
 
-def name_of(explanation: Explanation) -> str:
+def name_of(explanation: Answer) -> str:
     """`Active Directory Account 'test, user' on 'AD-Test'`."""
     account: Any = explanation["account"]
     return str(account["name"])
 
 
-def text_of(explanation: Explanation) -> str:
+def text_of(explanation: Answer) -> str:
     """All of it, some twenty lines."""
     about: Any = explanation
     lines = [about["account"]["name"], f"  {about['account']['dn']}"]

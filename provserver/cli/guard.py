@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 
 from provserver.cli import wherever
 from provserver.cli.explained import name_of
-from provserver.cli.wherever import Explanation, explanation_of
-from provserver.directory.names import DN
-from provserver.foundation import Foundation, clearing_of, explainer_of, gates_of
+from provserver.cli.wherever import account_argument, answer_of
 from provserver.ldap.extended import ClearGuard
 
 HELP = "clear the echo guard of an account, for somebody who has to change the password there now"
@@ -19,10 +16,11 @@ HELP = "clear the echo guard of an account, for somebody who has to change the p
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("act", choices=["clear"], metavar="clear", help="what to do with it")
     wherever.arguments(parser)
+    account_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    explanation = explanation_of(options, ClearGuard(options.account), _offline)
+    explanation = answer_of(options, ClearGuard(options.account))
     if options.json:
         print(json.dumps(explanation, indent=2))
     elif explanation["cleared"]:
@@ -32,10 +30,3 @@ def run(options: argparse.Namespace) -> int:
             f"{name_of(explanation)}: nothing to clear: no password is refused because of one that was sent"
         )
     return 0
-
-
-async def _offline(foundation: Foundation, dn: DN) -> Explanation:
-    gates = gates_of(foundation)
-    who = {"by": "provserver guard clear", "system user": getpass.getuser()}
-    cleared = await clearing_of(foundation, gates).clear(dn, who)
-    return {"cleared": cleared, **await explainer_of(foundation, gates).explain(dn)}

@@ -14,7 +14,23 @@ from collections.abc import Sequence
 from typing import Final, NoReturn, Protocol
 
 from provserver import __version__
-from provserver.cli import demo, dump, explain, guard, init, load, passwd, serve
+from provserver.cli import (
+    activate,
+    alerts,
+    backup,
+    demo,
+    dump,
+    endpoints,
+    explain,
+    guard,
+    init,
+    keys,
+    load,
+    outbox,
+    passwd,
+    serve,
+    status,
+)
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import InstanceError, KeyRingError, SettingsError
 
@@ -41,6 +57,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "passwd": passwd,
     "explain": explain,
     "guard": guard,
+    "status": status,
+    "outbox": outbox,
+    "endpoints": endpoints,
+    "alerts": alerts,
+    "backup": backup,
+    "activate": activate,
+    "keys": keys,
     "demo": demo,
 }
 

@@ -22,7 +22,9 @@ from provserver.ldap.tls import PemFiles, ServerTls
 from provserver.passwords.rules.listing import ListError
 from provserver.service import ProvisioningServer
 
-HELP = "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C); SIGHUP renews logs, certificate and lists"
+HELP = (
+    "answer LDAP and LDAPS until stopped (SIGTERM or Ctrl-C); SIGHUP renews logs, keys, certificate and lists"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +85,7 @@ async def started(instance: Instance, reactor: Any) -> ProvisioningServer:
         logs=instance.logs,
         lists=lists,
         directory=instance.directory,
+        keys_file=instance.keys_file,
     )
     try:
         await server.start(store=store, tls=tls)

@@ -1,4 +1,5 @@
-"""Operational attributes that are not stored: they follow from an entry, or from what is below it.
+"""Operational attributes that are not stored: they follow from an entry, from what is below it, or from the
+outbox.
 
 What an entry stores under such a name (the root DSE its subschemaSubentry) stands before what would be
 computed. Source: RFC 5020 (entryDN), RFC 4530 (entryUUID), RFC 4512 4.2 (subschemaSubentry), X.501
@@ -20,6 +21,25 @@ HAS_SUBORDINATES_KEY: Final = "hassubordinates"
 NUM_SUBORDINATES_KEY: Final = "numsubordinates"
 OF_CHILDREN: Final = (HAS_SUBORDINATES_KEY, NUM_SUBORDINATES_KEY)
 """What only the store knows: answers have them, filters about them are Undefined."""
+
+DELIVERY_STATE_KEY: Final = "provdeliverystate"
+LAST_DELIVERY_KEY: Final = "provlastdelivery"
+LAST_EVENT_KEY: Final = "provlastdeliveryevent"
+LAST_ERROR_KEY: Final = "provlastdeliveryerror"
+DUE_KEY: Final = "provdeliverydue"
+ATTEMPTS_KEY: Final = "provdeliveryattempts"
+ACCOUNT_STATUS_KEY: Final = "provaccountstatus"
+OF_ACCOUNT: Final = (
+    DELIVERY_STATE_KEY,
+    LAST_DELIVERY_KEY,
+    LAST_EVENT_KEY,
+    LAST_ERROR_KEY,
+    DUE_KEY,
+    ATTEMPTS_KEY,
+)
+OF_DELIVERIES: Final = (*OF_ACCOUNT, ACCOUNT_STATUS_KEY)
+"""What the outbox knows of an account, and of all accounts of a global user; ours. Answers have them too."""
+UNDEFINED: Final = frozenset((*OF_CHILDREN, *OF_DELIVERIES))
 
 _UUID_KEY: Final = "entryuuid"
 _UUID_LENGTH: Final = 36

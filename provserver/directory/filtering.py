@@ -27,7 +27,7 @@ from provserver.directory.assertions import (
     rule_test,
     substrings,
 )
-from provserver.directory.computed import OF_CHILDREN, OF_ENTRY, values_of
+from provserver.directory.computed import OF_ENTRY, UNDEFINED, values_of
 from provserver.directory.entries import Entry
 from provserver.directory.matching import OrderingRule, Rule, SubstringsRule
 from provserver.directory.packed import has_options
@@ -115,7 +115,7 @@ def _undefined(entry: Entry) -> Verdict:
 def _type(description: str, schema: Schema) -> tuple[str, AttributeType] | None:
     """An attribute that may be asked about."""
     key = schema.known_key(description)
-    if key is None or schema.is_secret(key) or key in OF_CHILDREN:
+    if key is None or schema.is_secret(key) or key in UNDEFINED:
         return None
     return key, schema.type_of(key)
 

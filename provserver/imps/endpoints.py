@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
 from provserver.imps.messages import account_name
 from provserver.imps.namespaces import display_name
 from provserver.storage.contract import Store
+
+
+class RetryStyle(Enum):
+    """How the pauses between attempts come about (`delivery.retry`)."""
+
+    FIXED = "fixed"
+    EXPONENTIAL = "exponential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,11 @@ class Endpoint:
     require_secure: bool
     retry_limit: int
     retry_interval: float
+    retry_style: RetryStyle = RetryStyle.FIXED
+    retry_cap: float = 3600.0
+    concurrency: int | None = None
+    """Lines at the same time; None: as the settings say."""
+    paused: bool = False
 
     def account_name(self, account: Entry) -> str:
         """`Active Directory Account 'test, user' on 'AD-Test'`."""
@@ -51,9 +65,54 @@ def _flag(entry: Entry, key: str, default: bool) -> bool:
     return values[0].upper() in (b"TRUE", b"1", b"YES") if values else default
 
 
-def _number(entry: Entry, key: str, default: int) -> int:
-    text = entry.text(key)
-    return int(text) if text.isdigit() else default
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """A whole number of an endpoint's entry: its name, and what it may be."""
+
+    name: str
+    least: int
+    most: int
+    default: int
+
+    def read(self, entry: Entry) -> int:
+        """What the entry says; the default where it says nothing, or (before a version that refuses that)
+        nonsense.
+        """
+        text = entry.text(self.name.lower())
+        return int(text) if text and not self.problem(text) else self.default
+
+    def problem(self, text: str) -> str:
+        """What is wrong with a value, and what was expected; empty when nothing is."""
+        if text.isascii() and text.isdigit() and len(text) < 12 and self.least <= int(text) <= self.most:
+            return ""
+        return f"{self.name}: expected a whole number from {self.least} to {self.most}, got {text!r}"
+
+
+_DAY: Final = 86_400
+_RETRY_LIMIT: Final = _Bounds("provRetryLimit", 0, 1_000_000, 10)
+_RETRY_INTERVAL: Final = _Bounds("provRetryInterval", 0, _DAY, 60)
+_RETRY_CAP: Final = _Bounds("provRetryCap", 1, 7 * _DAY, 3600)
+_CONCURRENCY: Final = _Bounds("provConcurrency", 1, 256, 0)
+_BOUNDED: Final = (_RETRY_LIMIT, _RETRY_INTERVAL, _RETRY_CAP, _CONCURRENCY)
+_RETRY_STYLE: Final = "provRetryStyle"
+
+
+def problem_of_endpoint(entry: Entry) -> str | None:
+    """What is wrong with the numbers and choices of an endpoint's entry, and what was expected."""
+    for bounds in _BOUNDED:
+        text = entry.text(bounds.name.lower())
+        problem = bounds.problem(text) if text else ""
+        if problem:
+            return problem
+    style = entry.text(_RETRY_STYLE.lower())
+    if style and _style(style) is None:
+        choices = ", ".join(style.value for style in RetryStyle)
+        return f"{_RETRY_STYLE}: expected one of {choices}, got {style!r}"
+    return None
+
+
+def _style(text: str) -> RetryStyle | None:
+    return next((style for style in RetryStyle if style.value == text.lower()), None)
 
 
 def settings_of(values: tuple[str, ...]) -> dict[str, str]:
@@ -81,8 +140,12 @@ def read_endpoint(entry: Entry) -> Endpoint:
         propagation_disabled=_flag(entry, "provdisablepasswordpropagation", False),
         agent_installed=_flag(entry, "provpasswordsyncagentinstalled", True),
         require_secure=_flag(entry, "provrequiresecureconnection", True),
-        retry_limit=_number(entry, "provretrylimit", 10),
-        retry_interval=float(_number(entry, "provretryinterval", 60)),
+        retry_limit=_RETRY_LIMIT.read(entry),
+        retry_interval=float(_RETRY_INTERVAL.read(entry)),
+        retry_style=_style(entry.text(_RETRY_STYLE.lower())) or RetryStyle.FIXED,
+        retry_cap=float(_RETRY_CAP.read(entry)),
+        concurrency=_CONCURRENCY.read(entry) or None,
+        paused=_flag(entry, "provpaused", False),
     )
 
 

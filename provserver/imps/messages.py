@@ -69,6 +69,9 @@ class Message(Enum):
         "Password reset of {account} failed: its user's password is on its way there; try again later",
         "ours",
     )
+    OUT_OF_DATE = _Form(
+        "S", 9018, "MAC", "Password change for {account} is out of date: a newer one has been made", "ours"
+    )
     USER_REFUSED = _Form("E", 9020, "MGU", "Global User '{user}' password change failed: {reason}", "ours")
     USER_UPDATED = _Form("S", 9021, "MGU", "Global User '{user}' password updated successfully", "ours")
     NOT_CONFIDENTIAL = _Form(
@@ -83,6 +86,7 @@ class Message(Enum):
         "E", 9032, "MAC", "too many password checks for {account}: try again in {seconds} s", "ours"
     )
     OUTBOX_FULL = _Form("E", 9033, "MGU", "too many deliveries are waiting: try again later", "ours")
+    NOT_STORED = _Form("E", 9034, "MGU", "nothing was changed, since the server cannot store it: {why}", "ours")
     BAD_CREDENTIALS = _Form(
         "E", 9040, "BGU", "Bind to provisioning server failed: wrong name or password", "ours"
     )

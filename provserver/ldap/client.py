@@ -1,21 +1,18 @@
-"""An LDAP client for our connectors, our agents and the demo: ldaptor's client, hidden behind our own types.
+"""An LDAP client for our connectors, our agents and the demo: questions in our own types, over our own codec.
 
 Lines are protected and verified, every call has a time-out, a server's refusal is a `Refusal`, a broken
-line a `LineError`. Passwords come as `Secret` and are revealed in functions that do not await, so no frame
-that lasts, no exception and no log line holds one. Nothing of ldaptor leaves `client`, `client_line` and
-`client_encoding`.
+line a `LineError`. Many operations may be on the way over one line. Passwords come as `Secret` and are
+revealed in functions that do not await, so no frame that lasts, no exception and no log line holds one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
-from ldaptor.protocols import pureber, pureldap
 from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
-from provserver.ldap.client_encoding import encode_change, encode_filter, octets
 from provserver.ldap.client_line import (
     Address,
     Line,
@@ -28,11 +25,30 @@ from provserver.ldap.client_line import (
     Unreachable,
     demand_success,
     open_line,
-    text_of,
+    result_of,
 )
+from provserver.ldap.extended import PasswordModified, PasswordModify, encode_request
 from provserver.ldap.filters import Filter, Scope
-from provserver.ldap.messages import Change, ChangeKind, Control, PartialAttribute
+from provserver.ldap.messages import (
+    AddRequest,
+    BindRequest,
+    Change,
+    ChangeKind,
+    CompareRequest,
+    Control,
+    DeleteRequest,
+    DerefAliases,
+    ExtendedRequest,
+    ExtendedResponse,
+    Message,
+    ModifyRequest,
+    PartialAttribute,
+    Request,
+    SearchRequest,
+    SearchResultEntry,
+)
 from provserver.ldap.results import Refusal, ResultCode
+from provserver.ldap.values import MalformedValue
 from provserver.vault.secret import Secret
 
 __all__ = [
@@ -81,10 +97,8 @@ class LdapClient:
     Every call may raise LineError, and Refusal when the server answered with something else than success.
     """
 
-    def __init__(self, line: Line, clock: IReactorTime, patience: float) -> None:
+    def __init__(self, line: Line) -> None:
         self._line = line
-        self._clock = clock
-        self._patience = patience
 
     @classmethod
     async def connect(
@@ -100,8 +114,7 @@ class LdapClient:
         if trust is None and address.ldaps:
             raise ValueError("ldaps:// needs trust: without it nothing is verified")
         clock = cast(IReactorTime, reactor)
-        line = await open_line(address, trust, reactor, clock, patience)
-        return cls(line, clock, patience)
+        return cls(await open_line(address, trust, reactor, clock, patience))
 
     @property
     def connected(self) -> bool:
@@ -115,7 +128,7 @@ class LdapClient:
 
     async def bind(self, dn: str, password: Secret) -> None:
         """Simple bind; an empty DN and password are anonymous. Refusal(INVALID_CREDENTIALS)."""
-        demand_success(await self._answer(lambda: pureldap.LDAPBindRequest(dn=dn, auth=password.reveal())))
+        demand_success(await self._answer(lambda: BindRequest(3, dn, password)))
 
     async def search(
         self,
@@ -127,42 +140,40 @@ class LdapClient:
         size_limit: int = 0,
         time_limit: int = 0,
         controls: Sequence[Control] = (),
+        told: Callable[[Control], None] | None = None,
     ) -> list[Found]:
-        """The entries found, references left out. The result must fit in memory."""
+        """The entries found, references left out. The result must fit in memory. `told` is given each
+        control of the last answer: where the next page begins, for instance."""
         found: list[Found] = []
 
-        def take(answer: Any, finish: Callable[[Any], None]) -> bool:
-            if isinstance(answer, pureldap.LDAPSearchResultEntry):
-                values = {text_of(name): list(held) for name, held in answer.attributes}
-                found.append(Found(text_of(answer.objectName), values))
-                return False
-            if isinstance(answer, pureldap.LDAPSearchResultReference):
-                return False
-            finish(answer)
-            return True
+        def take(answer: Message) -> None:
+            entry = answer.operation
+            if isinstance(entry, SearchResultEntry):
+                values = {one.description: list(one.values) for one in entry.attributes}
+                found.append(Found(entry.dn, values))
 
-        def request() -> Any:
-            return pureldap.LDAPSearchRequest(
-                baseObject=base,
-                scope=int(scope),
-                sizeLimit=size_limit,
-                timeLimit=time_limit,
-                filter=encode_filter(filter),
-                attributes=list(attributes),
-            )
-
-        demand_success(await self._answer(request, controls, take))
+        request = SearchRequest(
+            base,
+            scope,
+            DerefAliases.NEVER,
+            size_limit,
+            time_limit,
+            False,
+            filter,
+            tuple(attributes),
+        )
+        last = await self._answer(lambda: request, controls, take)
+        if told is not None:
+            for control in last.controls:
+                told(control)
+        demand_success(last)
         return found
 
     async def modify(self, dn: str, changes: Sequence[Change], *, controls: Sequence[Control] = ()) -> str:
         """Returns the server's diagnostic text, which is mostly empty. For a secret see `set_attribute`."""
 
-        def request() -> Any:
-            return pureldap.LDAPModifyRequest(
-                object=dn, modification=[encode_change(change) for change in changes]
-            )
-
-        return demand_success(await self._answer(request, controls))
+        request = ModifyRequest(dn, tuple(changes))
+        return demand_success(await self._answer(lambda: request, controls))
 
     async def set_attribute(
         self, dn: str, description: str, value: Secret, *, controls: Sequence[Control] = ()
@@ -171,42 +182,32 @@ class LdapClient:
         Returns the server's diagnostic text.
         """
 
-        def request() -> Any:
+        def request() -> Request:
             attribute = PartialAttribute(description, (value.reveal(),))
-            change = encode_change(Change(ChangeKind.REPLACE, attribute))
-            return pureldap.LDAPModifyRequest(object=dn, modification=[change])
+            return ModifyRequest(dn, (Change(ChangeKind.REPLACE, attribute),))
 
         return demand_success(await self._answer(request, controls))
 
     async def add(
         self, dn: str, attributes: Mapping[str, Sequence[bytes]], *, controls: Sequence[Control] = ()
     ) -> None:
-        def request() -> Any:
-            encoded = [
-                (
-                    pureldap.LDAPAttributeDescription(name),
-                    pureber.BERSet([octets(value) for value in values]),
-                )
-                for name, values in attributes.items()
-            ]
-            return pureldap.LDAPAddRequest(entry=dn, attributes=encoded)
-
-        demand_success(await self._answer(request, controls))
+        request = AddRequest(
+            dn, tuple([PartialAttribute(name, tuple(values)) for name, values in attributes.items()])
+        )
+        demand_success(await self._answer(lambda: request, controls))
 
     async def delete(self, dn: str) -> None:
-        demand_success(await self._answer(lambda: pureldap.LDAPDelRequest(entry=dn)))
+        demand_success(await self._answer(lambda: DeleteRequest(dn)))
 
     async def compare(self, dn: str, description: str, value: bytes | Secret) -> bool:
-        def request() -> Any:
+        def request() -> Request:
             asserted = value.reveal() if isinstance(value, Secret) else value
-            ava = pureldap.LDAPAttributeValueAssertion(
-                pureldap.LDAPAttributeDescription(description), octets(asserted)
-            )
-            return pureldap.LDAPCompareRequest(entry=dn, ava=ava)
+            return CompareRequest(dn, description, asserted)
 
         answer = await self._answer(request)
-        if answer.resultCode in (ResultCode.COMPARE_TRUE, ResultCode.COMPARE_FALSE):
-            return bool(answer.resultCode == ResultCode.COMPARE_TRUE)
+        code = result_of(answer).code
+        if code in (ResultCode.COMPARE_TRUE, ResultCode.COMPARE_FALSE):
+            return code is ResultCode.COMPARE_TRUE
         demand_success(answer)
         raise Refusal(ResultCode.PROTOCOL_ERROR, "a compare was answered with success")
 
@@ -214,28 +215,19 @@ class LdapClient:
         self, oid: str, value: bytes | None = None, *, controls: Sequence[Control] = ()
     ) -> Answer:
         """Any extended operation but StartTLS. The value must not be a secret: see `password_modify`."""
-        answer = await self._answer(
-            lambda: pureldap.LDAPExtendedRequest(requestName=oid, requestValue=value), controls
-        )
-        demand_success(answer)
-        name = answer.responseName
-        return Answer(None if name is None else text_of(name), answer.response)
+        return _extended(await self._answer(lambda: ExtendedRequest(oid, value), controls))
 
     async def password_modify(
         self, user: str | None, *, old: Secret | None = None, new: Secret | None = None
     ) -> Secret | None:
         """RFC 3062. `user` None is whoever is bound; without `new` the server makes one up."""
-
-        def request() -> Any:
-            return pureldap.LDAPPasswordModifyRequest(
-                userIdentity=user,
-                oldPasswd=None if old is None else old.reveal(),
-                newPasswd=None if new is None else new.reveal(),
-            )
-
-        answer = await self._answer(request)
-        demand_success(answer)
-        return _generated(answer)
+        answer = _extended(await self._answer(lambda: encode_request(PasswordModify(user, old, new))))
+        if answer.value is None:
+            return None
+        try:
+            return PasswordModified.decode(answer.value).generated
+        except MalformedValue:
+            raise Refusal(ResultCode.PROTOCOL_ERROR, "the answer to Password Modify makes no sense") from None
 
     async def close(self) -> None:
         """Unbind and hang up; never fails, harmless when closed already."""
@@ -243,32 +235,21 @@ class LdapClient:
 
     async def _answer(
         self,
-        request: Callable[[], Any],
+        request: Callable[[], Request],
         controls: Sequence[Control] = (),
         take: Take | None = None,
-    ) -> Any:
+    ) -> Message:
         """The final answer to a request. The request is made here, and not kept: it may hold a password."""
-        waiting = self._line.say(request, controls, take)
-        deadline = self._clock.callLater(self._patience, self._line.out_of_time)
         try:
-            return await waiting
+            return await self._line.say(request, controls, take)
         except CancelledError:
             self._line.abort()
             raise
-        finally:
-            _stop(deadline)
 
 
-def _stop(deadline: IDelayedCall) -> None:
-    if deadline.active():
-        deadline.cancel()
-
-
-def _generated(answer: Any) -> Secret | None:
-    """The password that the server made up: SEQUENCE { [0] genPasswd } (RFC 3062 2)."""
-    value = answer.response
-    if not value:
-        return None
-    if len(value) < 4 or value[0] != 0x30 or value[2] != 0x80 or len(value) != 4 + value[3]:
-        raise Refusal(ResultCode.PROTOCOL_ERROR, "the answer to Password Modify makes no sense")
-    return Secret(value[4:])
+def _extended(answer: Message) -> Answer:
+    demand_success(answer)
+    response = answer.operation
+    if not isinstance(response, ExtendedResponse):
+        raise Refusal(ResultCode.PROTOCOL_ERROR, "an extended operation was answered as another one")
+    return Answer(response.oid, response.value)

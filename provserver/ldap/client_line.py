@@ -1,10 +1,8 @@
-"""The line of an LDAP client: where the server is, TLS that verifies it, ldaptor's protocol with its doors
-closed.
+"""The line of an LDAP client: where the server is, TLS that verifies it, questions and answers by their ids.
 
-ldaptor 21.2.0 frames and bounds nothing, has one counter of message ids for the whole process, prints
-passwords when it debugs, and its StartTLS checks neither certificate nor name (ldaptor issue 251). Here a
-line that should be protected and is not is closed before anything is said on it. Only `client` uses this
-module.
+A line that should be protected and is not is closed before anything is said on it. Many questions may be on
+the way; when the line is lost, or one of them has no answer in time, all of them fail. Only `client` uses
+this module.
 """
 
 from __future__ import annotations
@@ -12,36 +10,60 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from ldaptor.protocols import pureber, pureldap
-from ldaptor.protocols.ldap import ldapclient
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IReactorTime,
     ITCPTransport,
     ITLSTransport,
 )
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from provserver.ldap.messages import Control
-from provserver.ldap.results import Refusal, ResultCode
+from provserver.ldap.ber import element, integer
+from provserver.ldap.ber_writing import ENUMERATED, INTEGER, SEQUENCE
+from provserver.ldap.codec import MAX_INT, decode_message, encode_message
+from provserver.ldap.errors import RemoteProtocolError
+from provserver.ldap.limits import Limits
+from provserver.ldap.messages import (
+    START_TLS,
+    BindResponse,
+    Control,
+    ExtendedRequest,
+    ExtendedResponse,
+    Message,
+    Request,
+    SearchResultEntry,
+    SearchResultReference,
+    UnbindRequest,
+)
+from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.ldap.trust import client_tls
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
-"""Bytes of one answer; more is no answer but an attack (ldaptor would buffer 2 GiB, facts/ldaptor.md 7.3)."""
+"""Bytes of one answer; more is no answer but an attack."""
+_LIMITS: Final = Limits(message_before_bind=MAX_ANSWER, message_after_bind=MAX_ANSWER, values=1_000_000)
 
-Take = Callable[[Any, Callable[[Any], None]], bool]
-"""Takes one of several answers; with the last one it calls the second argument and returns True."""
+Take = Callable[[Message], None]
+"""Takes an answer that is not the last one: an entry of a search."""
+
+
+class _Asked(NamedTuple):
+    """A question without its last answer."""
+
+    answer: Deferred[Message]
+    since: float
+    take: Take | None
 
 
 class LineError(Exception):
@@ -98,30 +120,30 @@ class Trust:
 
 
 @implementer(IHandshakeListener)
-class Line(ldapclient.LDAPClient):  # type: ignore[misc]  # ldaptor has no types
+class Line(Protocol):
     """One connection, from its first byte. Errors are LineError; none of them holds a value."""
 
-    debug = False  # its debug lines print requests, passwords included
-    buffer: bytes
-    connected: int | None
-    onwire: dict[int, tuple[Any, ...]]
-
-    def __init__(self, *, tls_from_the_start: bool) -> None:
-        super().__init__()
+    def __init__(self, clock: IReactorTime, patience: float, *, tls_from_the_start: bool) -> None:
         self.secured = False
+        self.is_up = False
+        self._clock = clock
+        self._patience = patience
         self._waiting_for_tls: Deferred[None] | None = None
         self._handshaking = tls_from_the_start
         self._next_id = 0
         self._why: LineError | None = None
-
-    @property
-    def is_up(self) -> bool:
-        return bool(self.connected)
+        self._asked: dict[int, _Asked] = {}
+        """By message id, the oldest first."""
+        self._alarm: IDelayedCall | None = None
+        self._heard = bytearray()
+        self._needed = 0
+        self._more = False
+        """Whether anything had followed the answer that was handed on last."""
 
     # -- the line
 
     def connectionMade(self) -> None:  # noqa: N802  Twisted's name
-        super().connectionMade()
+        self.is_up = True
         transport = ITCPTransport(self.transport, None)
         if transport is not None:
             transport.setTcpNoDelay(True)
@@ -140,14 +162,14 @@ class Line(ldapclient.LDAPClient):  # type: ignore[misc]  # ldaptor has no types
 
     async def tls_stands(self) -> None:
         """Return when the line is verified and protected, and in no other case. LineError."""
-        if not self.secured and self.connected:
+        if not self.secured and self.is_up:
             self._waiting_for_tls = Deferred()
             await self._waiting_for_tls
-        if not self.secured or not self.connected:
+        if not self.secured or not self.is_up:
             raise self._why or LineLost("the line is closed")
 
     def begin_tls(self, tls: IOpenSSLClientConnectionCreator) -> None:
-        if self.buffer:
+        if self._more:
             # RFC 4511 4.14: what came in clear after the answer was not sent by the server that we verify.
             self.fail(NotTrusted("data in clear followed the answer to StartTLS"))
             return
@@ -164,24 +186,27 @@ class Line(ldapclient.LDAPClient):  # type: ignore[misc]  # ldaptor has no types
         self.abort()
 
     def abort(self) -> None:
-        if self.connected:
+        if self.is_up:
             cast(ITCPTransport, self.transport).abortConnection()
 
     def hang_up(self) -> None:
-        if self.connected:
-            self.connected = 0
-            unbind = pureldap.LDAPMessage(pureldap.LDAPUnbindRequest(), id=self._new_id())
+        if self.is_up:
+            self.is_up = False
+            unbind = encode_message(Message(self._new_id(), UnbindRequest()))
             transport = cast(ITCPTransport, self.transport)
             with suppress(Exception):
-                transport.write(unbind.toWire())
+                transport.write(unbind)
             transport.loseConnection()
 
-    def connectionLost(self, reason: Failure) -> None:  # noqa: N802  Twisted's name
-        self.connected = 0
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802  Twisted's name
+        self.is_up = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         why = self._why = self._why or _why_lost(reason, self._handshaking)
-        waiting, self.onwire = self.onwire, {}
-        for done, *_ in waiting.values():
-            done.errback(type(why)(str(why)))  # each its own: a shared one would gather everybody's frames
+        asked, self._asked = self._asked, {}
+        for one in asked.values():
+            one.answer.errback(type(why)(str(why)))  # each its own: a shared one would gather all frames
         handshake, self._waiting_for_tls = self._waiting_for_tls, None
         if handshake is not None:
             handshake.errback(why)
@@ -189,56 +214,93 @@ class Line(ldapclient.LDAPClient):  # type: ignore[misc]  # ldaptor has no types
     # -- what is said
 
     def say(
-        self, request: Callable[[], Any], controls: Sequence[Control] = (), take: Take | None = None
-    ) -> Deferred[Any]:
+        self, request: Callable[[], Request], controls: Sequence[Control] = (), take: Take | None = None
+    ) -> Deferred[Message]:
         """Send, and give a Deferred of the last answer. The request is made here and not kept: it may hold a
-        password."""
-        if not self.connected:
+        password. LineError.
+        """
+        if not self.is_up:
             raise Unreachable(f"the line was closed before ({self._why or 'by us'})")
-        encoded = [(control.oid, control.critical, control.value) for control in controls] or None
-        if take is None:
-            return cast("Deferred[Any]", self.send(request(), encoded))
-        done: Deferred[Any] = Deferred()
-        on_loss = self.send_multiResponse_ex(
-            request(), encoded, lambda answer, _controls: take(answer, done.callback)
+        message_id = self._new_id()
+        cast(ITCPTransport, self.transport).write(
+            encode_message(Message(message_id, request(), tuple(controls)))
         )
-        on_loss.addErrback(done.errback)
-        return done
+        answer: Deferred[Message] = Deferred()
+        self._asked[message_id] = _Asked(answer, self._clock.seconds(), take)
+        if self._alarm is None:
+            self._alarm = self._clock.callLater(self._patience, self._look_at_the_clock)
+        return answer
 
-    def _send(self, op: Any, controls: Any = None) -> Any:
-        """ldaptor's ids are one counter for the whole process, which overruns 2**31 (RFC 4511 4.1.1.1)."""
-        return pureldap.LDAPMessage(op, controls=controls, id=self._new_id())
+    def _look_at_the_clock(self) -> None:
+        """One timer for the line, set to when its oldest question is out of time: one each would cost more."""
+        self._alarm = None
+        if self._asked:
+            oldest = next(iter(self._asked.values()))
+            left = oldest.since + self._patience - self._clock.seconds()
+            if left <= 0:
+                self.out_of_time()
+            else:
+                self._alarm = self._clock.callLater(left, self._look_at_the_clock)
 
     def _new_id(self) -> int:
-        self._next_id = self._next_id % 0x7FFFFFFF + 1
+        self._next_id = self._next_id % MAX_INT + 1
         return self._next_id
 
     # -- what is heard
 
-    def dataReceived(self, recd: bytes) -> None:  # noqa: N802  Twisted's name
-        self.buffer += recd
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802  Twisted's name
+        heard = self._heard
+        heard += data
+        if len(heard) < self._needed:
+            return
+        buffer, pos = bytes(heard), 0
+        heard.clear()
         try:
-            while self.connected:
-                length = _message_length(self.buffer)
-                if length is None or len(self.buffer) < length:
-                    return
-                message, self.buffer = self.buffer[:length], self.buffer[length:]
-                decoded, _ = pureber.berDecodeObject(self.berdecoder, message)
-                self.handle(decoded)
+            while self.is_up:
+                length = _message_length(buffer, pos)
+                self._needed = length or 0
+                if length is None or len(buffer) - pos < length:
+                    break
+                end = pos + length
+                message = decode_message(buffer, pos, end, _LIMITS)
+                start, pos = pos, end
+                self._more = end < len(buffer)
+                self._hear(message, buffer, start, end)
         except Exception as error:
-            # The text of a decoding error can hold what was decoded: only its kind is told.
+            # The text of an error can hold what was decoded: only its kind is told.
             self.fail(LineLost(f"the server's answer makes no sense ({type(error).__name__})"))
+            return
+        heard += buffer[pos:]
 
-    def handle(self, msg: Any) -> None:
-        if not isinstance(msg.value, pureldap.LDAPProtocolResponse):
-            raise TypeError("no response")
-        if msg.id == 0:
-            self.unsolicitedNotification(msg.value)
-        elif msg.id in self.onwire:  # else: the answer to something given up
-            super().handle(msg)
+    def _hear(self, message: Message, buffer: bytes, start: int, end: int) -> None:
+        operation = message.operation
+        if message.id == 0:
+            self._notice(operation)
+            return
+        asked = self._asked.get(message.id)
+        if asked is None:
+            return  # the answer to something given up
+        if isinstance(operation, (SearchResultEntry, SearchResultReference)):
+            if asked.take is None:
+                raise RemoteProtocolError("LDAPMessage.protocolOp", "is an entry that nobody searched")
+            asked.take(message)
+            return
+        result = getattr(operation, "result", None)
+        if not isinstance(result, Result):
+            raise RemoteProtocolError("LDAPMessage.protocolOp", "is no final response")
+        del self._asked[message.id]
+        if result.code is ResultCode.OTHER:
+            number = _code_number(buffer, start, end)
+            if number != ResultCode.OTHER:
+                text = f"result {number}: {result.diagnostic}"
+                asked.answer.errback(Refusal(ResultCode.OTHER, text, matched_dn=result.matched_dn))
+                return
+        asked.answer.callback(message)
 
-    def unsolicitedNotification(self, msg: Any) -> None:  # noqa: N802  ldaptor's name
-        text = text_of(getattr(msg, "errorMessage", b""))
+    def _notice(self, operation: object) -> None:
+        if not isinstance(operation, ExtendedResponse):
+            raise RemoteProtocolError("LDAPMessage.protocolOp", "is no notice")
+        text = operation.result.diagnostic
         self.fail(LineLost(f"the server closes the line: {text}" if text else "the server closes the line"))
 
 
@@ -248,7 +310,7 @@ async def open_line(
     """A line on which something may be said: verified when there is `trust`. ValueError, LineError,
     Refusal."""
     tls = client_tls(trust.server_name or address.host, trust.ca_file) if trust is not None else None
-    line = Line(tls_from_the_start=address.ldaps)
+    line = Line(clock, patience, tls_from_the_start=address.ldaps)
     endpoint: Any = HostnameEndpoint(cast(Any, reactor), address.host, address.port, timeout=patience)
     if tls is not None and address.ldaps:
         endpoint = wrapClientTLS(tls, endpoint)
@@ -286,31 +348,40 @@ async def _connected(endpoint: Any, line: Line) -> None:
 async def _start_tls(line: Line, tls: IOpenSSLClientConnectionCreator) -> None:
     """Ask for TLS and begin it in the very turn in which the answer came, before anything else is read."""
 
-    def begin(answer: Any) -> Any:
-        if answer.resultCode == ResultCode.SUCCESS:
+    def begin(answer: Message) -> Message:
+        if result_of(answer).code is ResultCode.SUCCESS:
             line.begin_tls(tls)
         return answer
 
-    waiting = line.say(pureldap.LDAPStartTLSRequest)
+    waiting = line.say(lambda: ExtendedRequest(START_TLS))
     waiting.addCallback(begin)
     demand_success(await waiting)
 
 
-def demand_success(answer: Any) -> str:
+def result_of(answer: Message) -> Result:
+    """The result that a final response has."""
+    result: Result = cast(BindResponse, answer.operation).result
+    return result
+
+
+def demand_success(answer: Message) -> str:
     """The diagnostic text of a success; or raise the refusal that the server gave."""
-    code = answer.resultCode
-    text = text_of(answer.errorMessage)
-    if code == ResultCode.SUCCESS:
-        return text
-    try:
-        known = ResultCode(code)
-    except ValueError:
-        raise Refusal(ResultCode.OTHER, f"result {code}: {text}") from None
-    raise Refusal(known, text, matched_dn=text_of(answer.matchedDN))
+    result = result_of(answer)
+    if result.code is ResultCode.SUCCESS:
+        return result.diagnostic
+    raise Refusal(result.code, result.diagnostic, matched_dn=result.matched_dn, referrals=result.referrals)
 
 
-def _why_lost(reason: Failure, handshaking: bool) -> LineError:
-    error = reason.value
+def _code_number(buffer: bytes, start: int, end: int) -> int:
+    """The result code of a response as it was sent: ours has only those that it knows."""
+    pos, _ = element(buffer, start, end, SEQUENCE, "LDAPMessage")
+    _, pos = integer(buffer, pos, end, INTEGER, MAX_INT, "LDAPMessage.messageID")
+    pos, _ = element(buffer, pos, end, buffer[pos], "LDAPMessage.protocolOp")
+    return integer(buffer, pos, end, ENUMERATED, MAX_INT, "LDAPResult.resultCode")[0]
+
+
+def _why_lost(reason: Failure | None, handshaking: bool) -> LineError:
+    error = reason.value if reason is not None else None
     if isinstance(error, SSL.Error):
         parts = error.args[0] if error.args and isinstance(error.args[0], list) else []
         texts = [part[-1] for part in parts if part[-1]]
@@ -321,27 +392,24 @@ def _why_lost(reason: Failure, handshaking: bool) -> LineError:
     return NotTrusted(f"the certificate is not for this server ({type(error).__name__})")
 
 
-def _message_length(buffer: bytes) -> int | None:
-    """Bytes of the LDAPMessage that begins the buffer; None: its header is not complete. ValueError."""
-    if not buffer:
+def _message_length(buffer: bytes, pos: int) -> int | None:
+    """Bytes of the LDAPMessage that begins there; None: its header is not complete. ValueError."""
+    there = len(buffer) - pos
+    if not there:
         return None
-    if buffer[0] != 0x30:
+    if buffer[pos] != SEQUENCE:
         raise ValueError("no LDAPMessage")
-    if len(buffer) < 2:
+    if there < 2:
         return None
-    first = buffer[1]
+    first = buffer[pos + 1]
     if first < 0x80:
         return 2 + first
     count = first & 0x7F
     if not 1 <= count <= 4:
         raise ValueError("length")
-    if len(buffer) < 2 + count:
+    if there < 2 + count:
         return None
-    length = int.from_bytes(buffer[2 : 2 + count], "big")
+    length = int.from_bytes(buffer[pos + 2 : pos + 2 + count], "big")
     if length > MAX_ANSWER:
         raise ValueError("too long")
     return 2 + count + length
-
-
-def text_of(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode(errors="replace")

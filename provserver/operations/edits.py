@@ -9,7 +9,7 @@ sealed, DN values are stored ending in the domain.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from provserver.imps.views import Views
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.operations.arriving import PASSWORD_KEY, arriving, inside, one_password
 from provserver.operations.meanings import Meanings, demand_sense
+from provserver.operations.pausing import is_paused, pausing
 from provserver.operations.subtrees import demand_few, subtree
 from provserver.passwords.credentials import Credentials, NewPassword, with_credentials
 from provserver.passwords.encoded import NotTaken
@@ -71,6 +72,7 @@ class Edits:
         self._stamp = rooms.stamp(self._at)
         self._writes: dict[str, Put | Remove] = {}
         self._ids: dict[EntryId, str] = {}
+        self._journal: list[JournalEvent] = []
 
     def __len__(self) -> int:
         return len(self._writes)
@@ -130,6 +132,11 @@ class Edits:
         self._put(changed, entry.version)
         return changed
 
+    def pausing(self, before: Entry | None, after: Entry, who: Callable[[], Mapping[str, str]]) -> None:
+        """Have the journal told by `who` an endpoint was paused or resumed, if it was."""
+        if is_paused(before) is not is_paused(after):
+            self._journal.append(pausing(after, self._at, who()))
+
     async def delete_tree(self, dn: DN) -> None:
         """Delete an entry and all below it, with the inclusions of each. Refusal ADMIN_LIMIT_EXCEEDED."""
         await self._existing(dn)
@@ -157,7 +164,8 @@ class Edits:
 
     def commit(self, journal: Sequence[JournalEvent] = ()) -> Commit:
         """The edits as one commit."""
-        return Commit(at=self._at, by=self._by, writes=tuple(self._writes.values()), journal=tuple(journal))
+        told = (*self._journal, *journal)
+        return Commit(at=self._at, by=self._by, writes=tuple(self._writes.values()), journal=told)
 
     async def _existing(self, dn: DN) -> Entry:
         entry = await self.read(dn)

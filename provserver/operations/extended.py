@@ -7,10 +7,12 @@ from provserver.imps.views import View, Views
 from provserver.ldap.extended import (
     Cancel,
     Cancelled,
+    CheckEndpoint,
     ClearGuard,
     Explain,
     ExtendedError,
     PasswordModify,
+    RetryDeliveries,
     WhoAmI,
     YouAre,
     decode_request,
@@ -22,6 +24,7 @@ from provserver.operations.asked import Asked
 from provserver.operations.cancel import cancel
 from provserver.operations.context import House, Line
 from provserver.operations.explaining import clear_guard, explain
+from provserver.operations.operating import operate
 from provserver.operations.password_modify import password_modify
 from provserver.operations.start_tls import start_tls
 
@@ -48,6 +51,8 @@ async def extended(
         return await clear_guard(value, identity, line, house, asked)
     if isinstance(value, Explain):
         return await explain(value, identity, house)
+    if isinstance(value, RetryDeliveries | CheckEndpoint):
+        return await operate(value, identity, line, house, asked)
     raise Refusal(ResultCode.PROTOCOL_ERROR, f"extended operation {request.oid} is not supported")
 
 

@@ -1,7 +1,7 @@
 """What the running server tells of itself: `cn=monitor`, and whether an emulated endpoint holds a password.
 
-For administrators only. What is counted begins with the server's start. The emulator's question is how
-tests, labs and the benchmark see, over LDAP, that a password has arrived.
+For administrators only. What is counted begins with the server's start. What is below it is in `monitoring`.
+The emulator's question is how tests, labs and the benchmark see, over LDAP, that a password has arrived.
 """
 
 from __future__ import annotations
@@ -11,20 +11,32 @@ from typing import Final
 
 from provserver.directory.access import Identity, Role
 from provserver.directory.entries import Entry
+from provserver.imps.endpoints import Endpoints
 from provserver.imps.messages import Message
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.accesses import kind_of
 from provserver.operations.context import House, Line, demand_confidentiality
-from provserver.operations.subschema import VirtualEntry, virtual
+from provserver.operations.monitoring.deliveries import Deliveries
+from provserver.operations.monitoring.endpoints import EndpointList
+from provserver.operations.monitoring.tree import MONITOR, MonitorTree
+from provserver.operations.subschema import made
 from provserver.vault.secret import Secret
 
-MONITOR_NAME: Final = "cn=monitor"
 HELD_PASSWORD_KEY: Final = "provheldpassword"
 
 
-async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
-    """`cn=monitor` as it is now. Refusal INSUFFICIENT_ACCESS_RIGHTS."""
-    demand_administrator(identity, MONITOR_NAME)
+def monitor_of(house: House) -> MonitorTree:
+    """`cn=monitor` of a running server."""
+    rooms = house.rooms
+    endpoints = Endpoints(rooms.store, rooms.views.domain)
+    branches = (
+        Deliveries(rooms),
+        EndpointList(rooms, endpoints, lambda endpoint: house.standing(endpoint)),
+    )
+    return MonitorTree(rooms, lambda: _top(house), branches)
+
+
+async def _top(house: House) -> Entry:
     counters = house.counters
     figures = {
         "provOutboxSize": await house.rooms.store.outbox_size(),
@@ -35,14 +47,15 @@ async def monitor_entry(identity: Identity, house: House) -> VirtualEntry:
         "provBytesSent": counters.sent,
     }
     operations = [(kind_of(request), count) for request, count in counters.operations.items()]
-    return virtual(
-        MONITOR_NAME,
+    return made(
+        MONITOR,
         {
             "objectClass": ["top", "extensibleObject"],
             "cn": ["monitor"],
             **{name: [str(figure)] for name, figure in figures.items()},
             "provOperations": _by_name(operations),
             "provLimitsReached": _by_name(house.offences.counts.items()),
+            "hasSubordinates": ["TRUE"],
         },
     )
 

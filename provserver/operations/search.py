@@ -22,7 +22,8 @@ from provserver.operations.asked import NOTHING_ASKED, Asked
 from provserver.operations.context import House, Line
 from provserver.operations.controlled import ControlledSearches
 from provserver.operations.inside import filter_inside
-from provserver.operations.monitor import MONITOR_NAME, monitor_entry
+from provserver.operations.monitor import demand_administrator, monitor_of
+from provserver.operations.monitoring.tree import is_of_monitor
 from provserver.operations.sasl import mechanisms_on
 from provserver.operations.sending import Sender
 from provserver.operations.signposts import NONE_SEEN, SUBENTRY, is_a
@@ -59,6 +60,7 @@ class Searches:
         self._sender = Sender(house)
         self._controlled = ControlledSearches(house, self._sender)
         self._synchronisations = Synchronisations(house, self._sender)
+        self._monitor = monitor_of(house)
         self._answers: Recent[int, _Known] = Recent(_ANSWERS)
         self._limits = SearchLimits(candidates=house.bounds.candidates)
         house.signposts.on_change(self._forget_answers)
@@ -82,16 +84,18 @@ class Searches:
             return await self._the_long_way(message_id, request, identity, line, asked)
         house = self._house
         if len(request.base) <= _LONGEST_VIRTUAL:
-            made = await self._made(request, identity, line)
+            made = self._made(request, line)
             if made is not None:
                 return self._virtual(message_id, request, line, made)
+        if is_of_monitor(request.base):
+            return await self._the_long_way(message_id, request, identity, line, NOTHING_ASKED)
         base, view = self._allowed(request, identity)
         seen = house.signposts.seen or await house.signposts.look()
         if seen is not NONE_SEEN:
             return await self._the_long_way(message_id, request, identity, line, NOTHING_ASKED)
         sender = self._sender
         selection = sender.selection(request.attributes)
-        trail = None if selection.of_children else Trail()
+        trail = None if selection.at_reading else Trail()
         wanted = filter_inside(request.filter, house.rooms)
         sent, encoded = await sender.send(
             message_id,
@@ -129,7 +133,10 @@ class Searches:
         return await self._controlled.search(message_id, request, identity, line, asked, walk)
 
     async def _set_out(self, request: SearchRequest, identity: Identity, line: Line, asked: Asked) -> Walk:
-        made = await self._made(request, identity, line)
+        if is_of_monitor(request.base):
+            demand_administrator(identity, request.base)
+            return await self._monitor.walk(request, asked)
+        made = self._made(request, line)
         if made is None:
             base, view = self._allowed(request, identity)
             return await set_out(request, identity, base, view, asked, self._house)
@@ -149,15 +156,13 @@ class Searches:
 
     # Entries that are made
 
-    async def _made(self, request: SearchRequest, identity: Identity, line: Line) -> VirtualEntry | None:
-        """The entry of this name that is made, not stored. Refusal: it is not for this caller."""
+    def _made(self, request: SearchRequest, line: Line) -> VirtualEntry | None:
+        """The entry of this name that is made, not stored, and that everybody may read."""
         name = request.base.replace(" ", "").lower()
         if not name and request.scope is Scope.BASE:
             return self._house.subschema.root_dse(mechanisms_on(line))
         if name == SUBSCHEMA_NAME:
             return self._house.subschema.entry()
-        if name == MONITOR_NAME:
-            return await monitor_entry(identity, self._house)
         return None
 
     def _virtual(self, message_id: int, request: SearchRequest, line: Line, made: VirtualEntry) -> Result:

@@ -15,6 +15,7 @@ from provserver.directory.computed import (
     HAS_SUBORDINATES_KEY,
     NUM_SUBORDINATES_KEY,
     OF_CHILDREN,
+    OF_DELIVERIES,
     OF_ENTRY,
     values_of,
 )
@@ -57,7 +58,11 @@ class Selection:
         self._computed = self._made(OF_ENTRY)
         self.of_children: Final = self._made(OF_CHILDREN)
         """Keys of what only the store knows: `about_children` has them."""
-        self.stored: Final = not self._computed and not self.of_children
+        self.of_deliveries: Final = self._made(OF_DELIVERIES)
+        """Keys of what only the outbox knows: `Statuses` has them."""
+        self.at_reading: Final = bool(self.of_children or self.of_deliveries)
+        """Whether the answer rests on more than entries."""
+        self.stored: Final = not self._computed and not self.at_reading
         """Whether all that was asked for is stored, so that a Cut has it."""
 
     def of(self, entry: Entry, view: View) -> list[Attribute]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from provserver.directory.access import Identity, may_read
-from provserver.directory.entries import Entry
+from provserver.directory.entries import Attribute, Entry
 from provserver.imps.views import View
 from provserver.ldap.codec import encode_entry, enveloped
 from provserver.ldap.messages import SearchRequest
@@ -17,6 +17,7 @@ from provserver.operations.context import House, Line
 from provserver.operations.cuts import Cuts, Cutter
 from provserver.operations.matched import Matched
 from provserver.operations.selection import Selection
+from provserver.operations.statuses import Statuses
 
 _PIECE: Final = 64 * 1024
 """Octets of answers that are gathered before they are sent."""
@@ -49,6 +50,7 @@ class Sender:
         self._monotonic = house.monotonic
         self._selections: dict[tuple[str, ...], Selection] = {}
         self._cuts = Cuts()
+        self._statuses: Statuses | None = None
 
     def selection(self, requested: tuple[str, ...]) -> Selection:
         known = self._selections.get(requested)
@@ -66,6 +68,11 @@ class Sender:
     def size(self, request: SearchRequest) -> int:
         """The stricter of both sides' limits of entries; 0: neither has one."""
         return _stricter(request.size_limit, self._bounds.size)
+
+    async def _about_deliveries(self, entry: Entry, selection: Selection) -> list[Attribute]:
+        if self._statuses is None:  # hardly any search asks
+            self._statuses = Statuses.of(self._rooms)
+        return await self._statuses.about(entry, selection.of_deliveries)
 
     async def send(
         self,
@@ -102,8 +109,10 @@ class Sender:
                     encoded = cutter.entry(entry) if cutter is not None else b""
                     if not encoded:
                         attributes = selection.of(entry, view)
-                        if selection.of_children:
+                        if selection.at_reading and entry.version:  # what is not stored has all its own
                             attributes += await selection.about_children(entry.dn, self._rooms.store)
+                            if selection.of_deliveries:
+                                attributes += await self._about_deliveries(entry, selection)
                         if request.types_only:
                             attributes = [attribute._replace(values=()) for attribute in attributes]
                         elif matched is not None:

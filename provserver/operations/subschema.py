@@ -33,17 +33,19 @@ class VirtualEntry:
 
 def virtual(name: str, attributes: Mapping[str, Sequence[str]]) -> VirtualEntry:
     """An entry that is made for an answer."""
-    return VirtualEntry(
-        name,
-        Entry(
-            EntryId(""),
-            DN.parse(name),
-            {
-                description.lower(): Attribute(description, tuple(value.encode() for value in values))
-                for description, values in attributes.items()
-                if values
-            },
-        ),
+    return VirtualEntry(name, made(DN.parse(name), attributes))
+
+
+def made(dn: DN, attributes: Mapping[str, Sequence[str]], id: str = "") -> Entry:
+    """The same; `id` tells it from others of its kind."""
+    return Entry(
+        EntryId(id),
+        dn,
+        {
+            description.lower(): Attribute(description, tuple([value.encode() for value in values]))
+            for description, values in attributes.items()
+            if values
+        },
     )
 
 

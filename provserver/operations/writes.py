@@ -24,6 +24,8 @@ from provserver.operations.context import House, Line, demand_confidentiality
 from provserver.operations.edits import Edits
 from provserver.operations.proxying import asker_of
 from provserver.operations.renaming import one_rdn, renaming
+from provserver.operations.triggers import caller_on
+from provserver.passwords.callers import fields_of
 from provserver.storage.contract import Commit, Conflict, Move, Remove
 
 _TRIES: Final = 20
@@ -55,8 +57,11 @@ async def modify(
     changes = [(int(c.kind), c.attribute.description, c.attribute.values) for c in request.changes]
 
     async def edit(edits: Edits) -> None:
-        await conditions.before(await edits.read(dn))
-        conditions.after(await edits.modify(dn, changes))
+        before = await edits.read(dn)
+        await conditions.before(before)
+        after = await edits.modify(dn, changes)
+        conditions.after(after)
+        edits.pausing(before, after, lambda: fields_of(caller_on(line, identity, asked), None, None))
 
     return await _edited(house, identity, conditions, edit)
 

@@ -61,7 +61,7 @@ class Explainer:
         owner = await self._gates.correlated(subject)
         now = self._wall()
         return {
-            "at": _time(now),
+            "at": utc(now),
             "account": {"dn": str(subject.account.dn), "name": subject.name},
             "endpoint": await self._endpoint(subject.endpoint),
             "owner": str(owner.user.dn) if owner is not None else None,
@@ -95,18 +95,18 @@ class Explainer:
             "threshold": threshold,
             "refuses": refuses,
             "attemptLasts": refuses and math.isinf(until),
-            "refusesUntil": _time(until) if refuses else None,
+            "refusesUntil": utc(until) if refuses else None,
             "secondsLeft": round(until - now, 3) if refuses and math.isfinite(until) else None,
-            "clearedAt": _time(cleared),
+            "clearedAt": utc(cleared),
             "echoes": len(known),
             "sent": [self._mark(mark, threshold) for mark in known[-_SHOWN_MARKS:]],
         }
 
     def _mark(self, mark: Mark, threshold: float) -> Json:
         return {
-            "sentAt": _time(mark.sent),
-            "endedAt": None if mark.ended is None else _time(mark.ended),
-            "echoUntil": _time(known_until(mark, threshold, self._echo_memory)),
+            "sentAt": utc(mark.sent),
+            "endedAt": None if mark.ended is None else utc(mark.ended),
+            "echoUntil": utc(known_until(mark, threshold, self._echo_memory)),
             "mustChange": bool(mark.options & MUST_CHANGE),
             "change": mark.change,
         }
@@ -117,8 +117,8 @@ class Explainer:
         waiting: list[Json] = [
             {
                 "state": row.state.value,
-                "since": _time(row.created),
-                "dueAt": _time(row.due),
+                "since": utc(row.created),
+                "dueAt": utc(row.due),
                 "attempts": row.attempts,
                 "event": row.event,
                 "text": row.text,
@@ -129,7 +129,7 @@ class Explainer:
         if status is not None:
             last = {
                 "state": status.state.value,
-                "at": _time(status.at),
+                "at": utc(status.at),
                 "event": status.event,
                 "text": status.text,
             }
@@ -184,6 +184,6 @@ def _line(planned: PlannedAccount) -> dict[str, Json]:
     }
 
 
-def _time(at: float) -> str | None:
+def utc(at: float) -> str | None:
     """UTC as ISO 8601 has it; None for what has no end yet, or never was."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) if math.isfinite(at) else None

@@ -156,5 +156,11 @@ class History:
         return f"History({len(self.remembered)} remembered, {self.unreadable} unreadable)"
 
 
+def key_id_of(value: str) -> KeyId | None:
+    """The id of the key that a stored value needs; None: it is none."""
+    parts = value.split("$", 5)
+    return KeyId(parts[2]) if len(parts) == 6 and parts[0] == _FORMAT else None
+
+
 def _age(one: Remembered) -> int:
     return one.at

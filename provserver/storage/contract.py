@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from enum import Enum
-from typing import NewType, Protocol
+from typing import Final, NewType, Protocol
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.directory.names import DN
@@ -24,9 +24,20 @@ DeliveryId = NewType("DeliveryId", str)
 """One password on its way to one account."""
 
 
+LOST_TRACK: Final = 7013
+"""The event of a delivery of whose attempt nobody has seen the end (`Outcome.OUTCOME_UNKNOWN`): its process
+died, or its lease ran out."""
+
+
 class Conflict(Exception):
     """Somebody else committed first: an entry is not at the version that the commit expected. Read again,
     try again.
+    """
+
+
+class StoreFailed(Exception):
+    """The store cannot write: the disk is full, cannot be written to, or broken. The text is the engine's.
+    Nothing of the commit is there.
     """
 
 
@@ -151,6 +162,18 @@ class Settlement:
     event: int
     text: str = ""
     due: float = 0.0
+    charged: bool = True
+    """Whether it counts among the attempts of a delivery that goes on; false, when it was never sent."""
+
+
+@record
+class Tally:
+    """How many deliveries of one endpoint are in one state of the outbox, and when the oldest was made."""
+
+    endpoint: EntryId
+    state: DeliveryState
+    count: int
+    oldest: float
 
 
 @record
@@ -176,6 +199,11 @@ class AccountStatus:
     event: int
     text: str
 
+    @property
+    def good(self) -> bool:
+        """Whether the account has the password."""
+        return self.state in (DeliveryState.UPDATED, DeliveryState.UNVERIFIED)
+
 
 @record
 class JournalEvent:
@@ -200,8 +228,8 @@ class Commit:
     """Entries that must still be at these versions."""
     deliveries: tuple[NewDelivery, ...] = ()
     cancel_for: tuple[EntryId, ...] = ()
-    """Global users: every unsent delivery of theirs that was in the outbox before (not claimed) is
-    cancelled.
+    """Global users: every unsent delivery of theirs that was in the outbox before is cancelled; what is
+    claimed is not sent again after this attempt, by no process.
     """
     quiet: EntryId | None = None
     """An account to which nothing may be on its way; Conflict otherwise."""
@@ -241,13 +269,21 @@ class History:
 
 
 @record
+class Pruned:
+    """How many lines of each log were removed."""
+
+    journal: int
+    changes: int
+
+
+@record
 class SearchLimits:
     """`candidates`: how many entries a search may look at before it is refused with adminLimitExceeded; 0 =
-    no limit.
+    no limit. `batch`: entries looked at in one go, while nobody else is served.
     """
 
     candidates: int = 0
-    batch: int = 256
+    batch: int = 100
 
 
 class Trail:
@@ -309,11 +345,11 @@ class Store(Protocol):
     async def commit(self, commit: Commit) -> Committed:
         """Make it so, durably, or raise and change nothing.
 
-        Conflict: a version differs, or how many entries a Move takes along. Refusal: ENTRY_ALREADY_EXISTS;
-        NO_SUCH_OBJECT (no parent, or gone); NOT_ALLOWED_ON_NON_LEAF; UNWILLING_TO_PERFORM (a Move below
-        itself). ValueError: a Put that gives an entry another name, a bug of ours. An entry without a
-        parent in the store may be added when its DN has depth 1, or when the store is empty (the top of a
-        domain may be dc=chicago,dc=usa).
+        StoreFailed. Conflict: a version differs, or how many entries a Move takes along. Refusal:
+        ENTRY_ALREADY_EXISTS; NO_SUCH_OBJECT (no parent, or gone); NOT_ALLOWED_ON_NON_LEAF;
+        UNWILLING_TO_PERFORM (a Move below itself). ValueError: a Put that gives an entry another name, a bug
+        of ours. An entry without a parent in the store may be added when its DN has depth 1, or when the
+        store is empty (the top of a domain may be dc=chicago,dc=usa).
         """
 
     async def changes(self, after: int, limit: int) -> Sequence[ChangeRecord]:
@@ -331,8 +367,8 @@ class Store(Protocol):
     async def claim(
         self, endpoint: EntryId, limit: int, now: float, lease: float, busy: frozenset[EntryId]
     ) -> Sequence[Delivery]:
-        """Take due deliveries of one endpoint (pending, retrying, or claimed with an expired lease), oldest
-        first, at most one an account, none for the accounts in `busy`; their echo marks are durable when
+        """Take due deliveries of one endpoint (pending, retrying, or claimed with an expired lease, which then
+        have the event LOST_TRACK), oldest first, at most one an account, none for the accounts in `busy`; their echo marks are durable when
         this returns."""
 
     async def settle(self, settlement: Settlement) -> None:
@@ -348,7 +384,53 @@ class Store(Protocol):
     ) -> Sequence[Delivery]:
         """Rows of the outbox, oldest first."""
 
+    async def delivery(self, delivery: DeliveryId) -> Delivery | None:
+        """One row of the outbox."""
+
+    async def outbox(
+        self, after: int, limit: int, *, endpoint: EntryId | None = None, state: DeliveryState | None = None
+    ) -> Sequence[tuple[int, Delivery]]:
+        """A page of the outbox, oldest first: rows with numbers above `after`. A number stays with its row,
+        and says nothing else. Whoever reads one page after the other may do so in a loop: the reactor does
+        other things between them.
+        """
+
+    async def tallies(self) -> Sequence[Tally]:
+        """What is in the outbox, counted; by endpoint, then by state."""
+
     async def outbox_size(self) -> int: ...
+
+    async def release(self, deliveries: Sequence[DeliveryId], at: float) -> Sequence[Delivery]:
+        """Make what is held or retrying pending again, due at once, all its retries before it. The rows as
+        they were; what is in another state, or gone, is left alone.
+        """
+
+    async def drop(
+        self, deliveries: Sequence[DeliveryId], state: DeliveryState, at: float, event: int, text: str
+    ) -> Sequence[Delivery]:
+        """End what waits or is held (not what is claimed) in this final state; its sealed password is gone
+        with that. The rows as they were.
+        """
+
+    async def held_before(self, time: float, limit: int) -> Sequence[Delivery]:
+        """What has been held since before that time, the longest first. A held row's `due` is when it was
+        held.
+        """
+
+    async def hold_all(self, at: float, event: int, text: str) -> int:
+        """Hold everything that waits, for a person to look at, in one transaction with which the store also
+        stops being `restored`. How many deliveries that were.
+        """
+
+    async def restored(self) -> bool:
+        """Whether this is a backup of another store, and nobody has asked for `hold_all` yet: what waits in
+        it may have been delivered since it was made, or be older than what the account has now.
+        """
+
+    async def reseal(self, sealed: Sequence[tuple[DeliveryId, bytes]]) -> int:
+        """Put other sealed values in the place of those of rows that wait or are held (those that were
+        claimed meanwhile are not altered). How many were.
+        """
 
     async def on_its_way(self, account: EntryId) -> bool:
         """Whether an attempt to set this account's password was claimed and has not been settled."""
@@ -365,6 +447,11 @@ class Store(Protocol):
         """Journal without waiting: written with the next commit or within a second; a crash may lose it."""
 
     async def journal(self, after: int, limit: int) -> Sequence[tuple[int, JournalEvent]]: ...
+
+    async def prune(self, journal_before: float, changes_before: float) -> Pruned:
+        """Remove the first lines of the journal and of the change log, as far as they are older than these
+        times, and not the last line of either. In short transactions, between which others write.
+        """
 
     async def close(self) -> None:
         """Finish what was begun, release the store."""

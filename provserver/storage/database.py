@@ -15,13 +15,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = 2
-_FORMER_FORMAT: Final = 1
-"""Differs in the bodies of entries only, and both kinds are read (`bodies`)."""
+from provserver.storage import statements as sql
+
+FORMAT: Final = 3
+_FORMER_FORMATS: Final = (1, 2)
+"""1 differs in the bodies of entries, and both kinds are read (`bodies`); both lack indexes and `meta`."""
 _APPLICATION_ID: Final = 0x70727673  # "prvs", so that file(1) and we know our own
 _STAMP: Final = f"PRAGMA user_version = {FORMAT}"
 _STATEMENTS: Final = 256
 _PAGE_CACHE_KIB: Final = 32_768
+BUSY: Final = 250
+"""Milliseconds that somebody else may lock the file (a database tool; we are the only server). All clients
+wait as long: then it is an error, and they are told."""
 
 
 class StoreUnusable(Exception):
@@ -77,7 +82,7 @@ class Database:
             database = cls(path, durable=durable)
         except sqlite3.DatabaseError as error:
             raise StoreUnusable(f"{path} is no store: {error}") from None
-        problem = _problem(database.writing)
+        problem = problem_of(database.writing)
         if problem:
             database.close()
             raise StoreUnusable(f"{path} {problem}")
@@ -91,7 +96,16 @@ class Database:
     def make_current(self) -> None:
         """Before the first write: what is written now, an older version would take for damage."""
         if self.writing.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
-            self.writing.execute(_STAMP)
+            execute = self.writing.execute
+            execute("BEGIN IMMEDIATE")
+            try:
+                for statement in sql.TO_FORMAT_3:
+                    execute(statement)
+                execute(_STAMP)
+            except BaseException:
+                execute("ROLLBACK")
+                raise
+            execute("COMMIT")
 
     def begin(self) -> None:
         """Begin a write transaction."""
@@ -137,7 +151,7 @@ def _connect(path: Path | None, *, durable: bool) -> sqlite3.Connection:
         settings("PRAGMA journal_mode = WAL")
         settings("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = OFF")
         settings("PRAGMA wal_autocheckpoint = 0")  # the writer does it, on its thread
-        settings("PRAGMA busy_timeout = 5000")
+        settings(f"PRAGMA busy_timeout = {BUSY}")
         settings(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     settings("PRAGMA secure_delete = ON")
     settings("PRAGMA trusted_schema = OFF")
@@ -150,7 +164,8 @@ def _lay_out(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN; {tables} PRAGMA application_id = {_APPLICATION_ID}; {_STAMP}; COMMIT;")
 
 
-def _problem(connection: sqlite3.Connection) -> str:
+def problem_of(connection: sqlite3.Connection) -> str:
+    """Why what it is connected to is no store that we can use; empty: it is one."""
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -158,7 +173,7 @@ def _problem(connection: sqlite3.Connection) -> str:
         return f"is no store: {error}"
     if application != _APPLICATION_ID:
         return "is no store: it is an SQLite file of something else"
-    if version not in (FORMAT, _FORMER_FORMAT):
+    if version not in (FORMAT, *_FORMER_FORMATS):
         return f"has format {version}; this version of provserver reads format {FORMAT}"
     return ""
 

@@ -7,7 +7,6 @@ finds its row without an index. Marks and last status are remembered by account.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 
 from provserver.directory.entries import EntryId
@@ -19,116 +18,13 @@ from provserver.storage.contract import (
     ChangeId,
     Delivery,
     DeliveryId,
-    DeliveryState,
     Mark,
     MarkFate,
-    NewDelivery,
     Settlement,
 )
 from provserver.storage.database import Database
-
-DeliveryRow = tuple[
-    int,
-    str,
-    str,
-    str,
-    str,
-    str,
-    bytes,
-    bytes,
-    int,
-    int,
-    int,
-    float,
-    float,
-    int,
-    str,
-    float | None,
-    float | None,
-]
-"""The columns of `statements._DELIVERY`."""
-
-
-def account_hash(account: EntryId) -> int:
-    """What the index of deliveries by account holds: 32 bits, so rows are compared by their text as well."""
-    return zlib.crc32(account.encode())
-
-
-def delivery_of(row: DeliveryRow) -> Delivery:
-    """A row as the contract shows it."""
-    (
-        _,
-        id_,
-        change,
-        user,
-        account,
-        endpoint,
-        sealed,
-        mark,
-        options,
-        state,
-        attempts,
-        created,
-        due,
-        event,
-        text,
-        _,
-        _,
-    ) = row
-    return Delivery(
-        DeliveryId(id_),
-        ChangeId(change),
-        EntryId(user),
-        EntryId(account),
-        EntryId(endpoint),
-        sealed,
-        mark,
-        options,
-        STATES[state],
-        attempts,
-        created,
-        due,
-        event,
-        text,
-    )
-
-
-class Claim:
-    """A delivery that a courier has, until `until`."""
-
-    __slots__ = ("created", "delivery", "sent", "seq", "until")
-
-    def __init__(
-        self, seq: int, delivery: NewDelivery | Delivery, created: float, sent: float, until: float
-    ) -> None:
-        self.seq = seq
-        self.delivery = delivery
-        self.created = created
-        self.sent: float | None = sent
-        self.until = until
-
-    def row(self) -> Delivery:
-        """As the contract shows it."""
-        new = self.delivery
-        if isinstance(new, Delivery):
-            return new
-        return Delivery(
-            new.id,
-            new.change,
-            new.user,
-            new.account,
-            new.endpoint,
-            new.sealed,
-            new.mark,
-            new.options,
-            DeliveryState.CLAIMED,
-            0,
-            self.created,
-            self.created,
-            0,
-            "",
-        )
-
+from provserver.storage.delivery_rows import Claim, account_hash, delivery_of
+from provserver.storage.waiting import Waiting
 
 _MarkFields = tuple[bytes, ChangeId, float, float | None, int]
 """digest, change, sent, ended, options."""
@@ -158,15 +54,18 @@ class Outbox:
         self.claimed: dict[DeliveryId, Claim] = {}
         self.on_their_way: dict[EntryId, int] = {}
         """How many of them there are for an account."""
-        self.waiting: int = database.reading.execute(sql.COUNT_WAITING).fetchone()[0]
+        self.claimed_of: dict[EntryId, list[Claim]] = {}
+        """Those of a user."""
+        self.waits = Waiting(database, self.claimed)
         self._earliest_lease = math.inf
+        self._mark_count = mark_count
         self._accounts: Remembered[EntryId, _Account] = Remembered(mark_count)
 
     # Reads
 
     @property
     def size(self) -> int:
-        return self.waiting + len(self.claimed)
+        return self.waits.total + len(self.claimed)
 
     def marks(self, account: EntryId) -> tuple[Mark, ...]:
         known = self._accounts.get(account) or self._load(account)
@@ -215,12 +114,12 @@ class Outbox:
 
     def anything_due(self, now: float) -> bool:
         """Whether a claim can find anything: False is certain."""
-        return self.waiting > 0 or now >= self._earliest_lease
+        return self.waits.total > 0 or now >= self._earliest_lease
 
     def endpoints_due(self, now: float) -> tuple[Sequence[EntryId], float | None]:
         due: dict[EntryId, None] = {}
         following = math.inf
-        if self.waiting:
+        if self.waits.total:
             for endpoint, first, later in self._database.reading.execute(sql.ENDPOINTS_WAITING, (now,)):
                 if first <= now:
                     due[EntryId(endpoint)] = None
@@ -255,9 +154,13 @@ class Outbox:
 
     def was_claimed(self, claim: Claim) -> None:
         delivery = claim.delivery
-        if delivery.id not in self.claimed:
+        former = self.claimed.get(delivery.id)
+        if former is None:
             self.on_their_way[delivery.account] = self.on_their_way.get(delivery.account, 0) + 1
+        else:
+            self._not_of_user(former)
         self.claimed[delivery.id] = claim
+        self.claimed_of.setdefault(delivery.user, []).append(claim)
         if claim.until < self._earliest_lease:
             self._earliest_lease = claim.until
         known = self._accounts.get(delivery.account)
@@ -269,7 +172,9 @@ class Outbox:
 
     def was_settled(self, seq: int, settlement: Settlement, final: bool) -> None:
         """The attempt has ended; `final`: and so has the delivery."""
-        if self.claimed.pop(settlement.delivery, None) is not None:
+        claim = self.claimed.pop(settlement.delivery, None)
+        if claim is not None:
+            self._not_of_user(claim)
             left = self.on_their_way.pop(settlement.account) - 1
             if left:
                 self.on_their_way[settlement.account] = left
@@ -288,9 +193,21 @@ class Outbox:
             known.status_seq = seq
             known.status = settlement
 
+    def _not_of_user(self, claim: Claim) -> None:
+        user = claim.delivery.user
+        claims = self.claimed_of[user]
+        if len(claims) == 1:
+            del self.claimed_of[user]
+        else:
+            claims.remove(claim)
+
     def forget(self, account: EntryId) -> None:
         """Something about this account changed: read it again when it is asked for."""
         self._accounts.pop(account)
+
+    def forget_all(self) -> None:
+        """Something about many accounts changed."""
+        self._accounts = Remembered(self._mark_count)
 
 
 def _by_seq(row: tuple[int, Delivery]) -> int:

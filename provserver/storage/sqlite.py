@@ -8,10 +8,10 @@ where `planning` says.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -20,21 +20,27 @@ from provserver.directory.filtering import Predicate, compile_filter
 from provserver.directory.names import DN
 from provserver.directory.schema import Schema
 from provserver.ldap.filters import Filter, Present, Scope
+from provserver.storage import pruning
 from provserver.storage import statements as sql
 from provserver.storage.batches import batches
 from provserver.storage.codes import KINDS
 from provserver.storage.contract import (
+    LOST_TRACK,
     AccountStatus,
     ChangeRecord,
     Commit,
     Committed,
     Delivery,
+    DeliveryId,
+    DeliveryState,
     History,
     JournalEvent,
     Mark,
+    Pruned,
     SearchLimits,
     Settlement,
     Store,
+    Tally,
     Trail,
 )
 from provserver.storage.database import Database
@@ -49,7 +55,9 @@ from provserver.storage.transactions import Transaction
 from provserver.storage.tree import Tree
 from provserver.storage.writer import QUICK, StoreClosed, Writer
 
-_FORGET_AT_ONCE: Final = 500
+T = TypeVar("T")
+
+_AT_ONCE: Final = 500
 """Rows in one transaction."""
 
 
@@ -74,7 +82,8 @@ class SqliteStore:
         self._lock = lock
         self._open = True
         database.make_current()
-        database.writing.execute(sql.RELEASE_ORPHANS)
+        database.writing.execute(sql.END_SUPERSEDED_ORPHANS)
+        database.writing.execute(sql.RELEASE_ORPHANS, (LOST_TRACK,))
         self._tree = Tree(
             database, index_by(schema, database), entry_bytes=entry_bytes, find_count=find_count
         )
@@ -207,7 +216,8 @@ class SqliteStore:
         if not first:
             return History(0.0, 0, 0)
         sequence, at = first[0]
-        return History(at, sequence, self._tree.rows(sql.LAST_CHANGE, ())[0][0])
+        began = self._tree.rows(sql.META, (sql.BEGAN,))
+        return History(began[0][0] if began else at, sequence, self._tree.rows(sql.LAST_CHANGE, ())[0][0])
 
     def follow(self, told: Callable[[], None]) -> Callable[[], None]:
         return self._followers.add(told)
@@ -233,8 +243,55 @@ class SqliteStore:
     ) -> Sequence[Delivery]:
         return self._outbox.deliveries(user, account)
 
+    async def delivery(self, delivery: DeliveryId) -> Delivery | None:
+        return self._outbox.waits.delivery(delivery)
+
+    async def outbox(
+        self, after: int, limit: int, *, endpoint: EntryId | None = None, state: DeliveryState | None = None
+    ) -> Sequence[tuple[int, Delivery]]:
+        rows = self._outbox.waits.page(after, limit, endpoint, state)
+        if len(rows) == limit > 1:
+            await self._turn()
+        return rows
+
+    async def tallies(self) -> Sequence[Tally]:
+        return self._outbox.waits.tallies()
+
     async def outbox_size(self) -> int:
         return self._outbox.size
+
+    async def release(self, deliveries: Sequence[DeliveryId], at: float) -> Sequence[Delivery]:
+        release = partial(self._transaction.steering.release, at=at)
+        released: list[Delivery] = []
+        for some in _portions(deliveries):
+            released.extend(await self._writer.submit(release, some))
+        return released
+
+    async def drop(
+        self, deliveries: Sequence[DeliveryId], state: DeliveryState, at: float, event: int, text: str
+    ) -> Sequence[Delivery]:
+        drop = partial(self._transaction.steering.drop, state=state, at=at, event=event, text=text)
+        dropped: list[Delivery] = []
+        for some in _portions(deliveries):
+            dropped.extend(await self._writer.submit(drop, some))
+        return dropped
+
+    async def held_before(self, time: float, limit: int) -> Sequence[Delivery]:
+        return self._outbox.waits.held_before(time, limit)
+
+    async def hold_all(self, at: float, event: int, text: str) -> int:
+        return await self._writer.submit(
+            partial(self._transaction.steering.hold_all, event=event, text=text), at
+        )
+
+    async def restored(self) -> bool:
+        return bool(self._tree.rows(sql.META, (sql.BACKUP,)))
+
+    async def reseal(self, sealed: Sequence[tuple[DeliveryId, bytes]]) -> int:
+        altered = 0
+        for some in _portions(sealed):
+            altered += await self._writer.submit(self._transaction.steering.reseal, some)
+        return altered
 
     async def on_its_way(self, account: EntryId) -> bool:
         return account in self._outbox.on_their_way
@@ -243,9 +300,9 @@ class SqliteStore:
         return self._outbox.marks(account)
 
     async def forget_marks(self, older_than: float) -> int:
-        forget = partial(self._transaction.deliveries.forget_marks, limit=_FORGET_AT_ONCE)
-        forgotten, rows = 0, _FORGET_AT_ONCE
-        while rows == _FORGET_AT_ONCE:
+        forget = partial(self._transaction.deliveries.forget_marks, limit=_AT_ONCE)
+        forgotten, rows = 0, _AT_ONCE
+        while rows == _AT_ONCE:
             rows, marks = await self._writer.submit(forget, older_than)
             forgotten += marks
         return forgotten
@@ -263,6 +320,16 @@ class SqliteStore:
             (sequence, JournalEvent(at, event, text, json.loads(fields) if fields else {}))
             for sequence, at, event, text, fields in self._tree.rows(sql.JOURNAL_AFTER, (after, limit))
         ]
+
+    async def prune(self, journal_before: float, changes_before: float) -> Pruned:
+        prune = partial(self._transaction.pruning.prune, changes_before=changes_before)
+        journal = changes = 0
+        while True:
+            pruned = await self._writer.submit(prune, journal_before)
+            journal += pruned.journal
+            changes += pruned.changes
+            if max(pruned.journal, pruned.changes) < pruning.AT_ONCE:
+                return Pruned(journal, changes)
 
     async def close(self) -> None:
         if not self._open:
@@ -294,6 +361,11 @@ class SqliteStore:
             turn: Deferred[None] = Deferred()
             self._reactor.callLater(0, turn.callback, None)
             await turn
+
+
+def _portions(many: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many as one transaction is to alter."""
+    return (many[start : start + _AT_ONCE] for start in range(0, len(many), _AT_ONCE))
 
 
 _BOUNDS: Final[dict[str, Any]] = {

@@ -74,6 +74,43 @@ JOURNAL_AFTER: Final = (
     "SELECT sequence, at, event, text, fields FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
 LAST_JOURNAL: Final = "SELECT coalesce(max(sequence), 0) FROM journal"
+FIRST_CHANGES: Final = "SELECT sequence, at FROM change ORDER BY sequence LIMIT ?"
+FIRST_JOURNAL: Final = "SELECT sequence, at FROM journal ORDER BY sequence LIMIT ?"
+# The last line stays: the next one is numbered after it.
+PRUNE_CHANGES: Final = (
+    "DELETE FROM change WHERE sequence <= ? AND sequence < (SELECT max(sequence) FROM change)"
+)
+PRUNE_JOURNAL: Final = (
+    "DELETE FROM journal WHERE sequence <= ? AND sequence < (SELECT max(sequence) FROM journal)"
+)
+
+# From outside
+
+SEALED: Final = "SELECT sealed, mark FROM delivery WHERE state < 4"
+MARKS: Final = "SELECT mark FROM delivery WHERE state >= 4 AND sent IS NOT NULL"
+ALL_BODIES: Final = "SELECT dn, body FROM entry ORDER BY seq"
+COUNT_ENTRIES: Final = "SELECT count(*) FROM entry"
+
+# The store itself
+
+META: Final = "SELECT value FROM meta WHERE name = ?"
+SET_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+DELETE_META: Final = "DELETE FROM meta WHERE name = ?"
+KEEP_BEGINNING: Final = (
+    "INSERT OR IGNORE INTO meta (name, value) SELECT 'began', at FROM change ORDER BY sequence LIMIT 1"
+)
+BEGAN, BACKUP = "began", "backup"
+TO_FORMAT_3: Final = (
+    "DROP INDEX IF EXISTS delivery_claimed",
+    "CREATE INDEX IF NOT EXISTS delivery_open ON delivery (seq) WHERE state < 4",
+    "CREATE INDEX IF NOT EXISTS delivery_id ON delivery (id) WHERE state < 3",
+    "CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (endpoint, state) WHERE state < 3",
+    "CREATE INDEX IF NOT EXISTS delivery_held ON delivery (due) WHERE state = 2",
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
+    # Nobody wrote down since when: as of now, so that nothing is destroyed as held for too long.
+    "UPDATE delivery SET due = strftime('%s', 'now') WHERE state = 2",
+)
+"""As in sql/sqlite.sql."""
 
 # Deliveries
 
@@ -91,7 +128,7 @@ END_DELIVERY: Final = (
     " sent = ?, ended = ?, due = ? WHERE seq = ?"
 )
 REOPEN_DELIVERY: Final = (
-    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + (state = 3), event = ?, text = ?,"
+    "UPDATE delivery SET state = ?, due = ?, attempts = attempts + (state = 3 AND ?), event = ?, text = ?,"
     " sent = ?, ended = ? WHERE seq = ?"
 )
 CLAIM_DELIVERY: Final = "UPDATE delivery SET state = 3, sent = ?, ended = NULL WHERE seq = ?"
@@ -102,7 +139,28 @@ WAITING_OF_USER: Final = f"SELECT {_DELIVERY} FROM delivery WHERE user = ? AND s
 OPEN_OF_ACCOUNT: Final = (
     f"SELECT {_DELIVERY} FROM delivery WHERE account_hash = ? AND account = ? AND state < 4 ORDER BY seq"
 )
-OPEN: Final = f"SELECT {_DELIVERY} FROM delivery WHERE state < 4 ORDER BY seq"
+OPEN: Final = f"SELECT {_DELIVERY} FROM delivery INDEXED BY delivery_open WHERE state < 4 ORDER BY seq"
+OPEN_AFTER: Final = (
+    f"SELECT {_DELIVERY} FROM delivery INDEXED BY delivery_open WHERE state < 4 AND seq > ?"
+    " ORDER BY seq LIMIT ?"
+)
+OPEN_BY_SEQ: Final = f"SELECT {_DELIVERY} FROM delivery WHERE seq = ? AND state < 4"
+# A state that is given says nothing to SQLite about the condition of a partial index: that stands here too;
+# and `unlikely` lets it look for the state in the index, not for all below the condition.
+WAITING_BY_ID: Final = f"SELECT {_DELIVERY} FROM delivery WHERE id = ? AND state < 3"
+WAITING_AFTER: Final = (
+    "SELECT seq FROM delivery INDEXED BY delivery_waiting"
+    " WHERE state < 3 AND state = ? AND seq > ? ORDER BY seq LIMIT ?"
+)
+WAITING_AFTER_FOR: Final = (
+    "SELECT seq FROM delivery INDEXED BY delivery_waiting"
+    " WHERE state < 3 AND endpoint = ? AND unlikely(state = ?) AND seq > ? ORDER BY seq LIMIT ?"
+)
+OLDEST_WAITING: Final = (
+    "SELECT created FROM delivery INDEXED BY delivery_waiting"
+    " WHERE state < 3 AND endpoint = ? AND unlikely(state = ?) ORDER BY seq LIMIT 1"
+)
+HELD_BEFORE: Final = f"SELECT {_DELIVERY} FROM delivery WHERE state = 2 AND due < ? ORDER BY due, seq LIMIT ?"
 OPEN_BY_ID: Final = f"SELECT {_DELIVERY} FROM delivery WHERE account_hash = ? AND id = ? AND state < 4"
 DUE: Final = (
     f"SELECT {_DELIVERY} FROM delivery WHERE endpoint = ? AND state < 2 AND due <= ? ORDER BY due, seq"
@@ -123,8 +181,29 @@ SELECT endpoint,
        (SELECT min(due) FROM delivery d WHERE d.state < 2 AND d.endpoint = waiting.endpoint AND d.due > ?)
 FROM waiting WHERE endpoint IS NOT NULL
 """
-COUNT_WAITING: Final = "SELECT count(*) FROM delivery WHERE state < 3"
-RELEASE_ORPHANS: Final = "UPDATE delivery SET state = 1, due = 0 WHERE state = 3"
+COUNT_WAITING: Final = (
+    "SELECT endpoint, state, count(*) FROM delivery INDEXED BY delivery_waiting WHERE state < 3"
+    " GROUP BY endpoint, state"
+)
+SUPERSEDE_DELIVERY: Final = "UPDATE delivery SET due = -1 WHERE seq = ?"
+END_SUPERSEDED_ORPHANS: Final = (
+    "UPDATE delivery INDEXED BY delivery_open SET state = 7, sealed = x'', ended = sent, due = sent"
+    " WHERE state < 4 AND state = 3 AND due < 0"
+)
+RELEASE_ORPHANS: Final = (
+    "UPDATE delivery INDEXED BY delivery_open SET state = 1, due = 0, event = ?, text = ''"
+    " WHERE state < 4 AND state = 3"
+)
+RELEASE_DELIVERY: Final = "UPDATE delivery SET state = 0, due = ?, attempts = 0 WHERE seq = ?"
+DROP_DELIVERY: Final = (
+    "UPDATE delivery SET state = ?, sealed = x'', event = ?, text = ?, ended = coalesce(ended, ?), due = ?"
+    " WHERE seq = ?"
+)
+HOLD_WAITING: Final = (
+    "UPDATE delivery INDEXED BY delivery_open SET state = 2, due = ?, event = ?, text = ?,"
+    " ended = CASE WHEN sent IS NOT NULL THEN coalesce(ended, ?) END WHERE state < 4 AND state < 2"
+)
+RESEAL_DELIVERY: Final = "UPDATE delivery SET sealed = ? WHERE id = ? AND state < 3"
 LAST_DELIVERY: Final = (
     "SELECT max((SELECT coalesce(max(seq), 0) FROM delivery), (SELECT coalesce(max(seq), 0) FROM status))"
 )

@@ -32,6 +32,8 @@ from provserver.storage.contract import (
 from provserver.storage.database import Database
 from provserver.storage.deliveries import DeliveryWrites
 from provserver.storage.postings import Term
+from provserver.storage.pruning import Pruning
+from provserver.storage.steering import Steering
 from provserver.storage.tree import EntryRow, Tree, read_row, record_of
 
 _quoted: Final = json.encoder.encode_basestring
@@ -51,6 +53,8 @@ class Transaction:
         self._execute = database.writing.execute
         self._tree = tree
         self.deliveries = deliveries
+        self.steering = Steering(database, deliveries)
+        self.pruning = Pruning(database)
         self._next_entry = self._last(sql.LAST_ENTRY) + 1
         self._next_change = self._last(sql.LAST_CHANGE) + 1
         self._next_journal = self._last(sql.LAST_JOURNAL) + 1

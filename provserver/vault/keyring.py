@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Final, NewType, NoReturn
@@ -34,7 +34,10 @@ Randomness = Callable[[int], bytes]
 KEY_SIZE = 32
 KEY_ID_SIZE = 4
 _FILE_FORMAT = 1
-_IF_MISSING: Final = "restore it from a backup (without it the outbox cannot be opened)"
+_IF_MISSING: Final = (
+    "put the one that belongs to this store there, mode 0600 (backups have it only if they were made "
+    "--with-keys; without it what is sealed cannot be opened)"
+)
 
 
 class Purpose(Enum):
@@ -83,9 +86,11 @@ class Mac:
 
 
 class KeyRing:
-    """Master keys by id, and which of them is current. Immutable; shows ids only."""
+    """Master keys by id, and which of them is current; shows ids only. All of a process hold one ring, and
+    ask it each time, so that it can `take` what its file says now; otherwise it never changes.
+    """
 
-    __slots__ = ("_current", "_macs", "_masters")
+    __slots__ = ("_current", "_macs", "_masters", "taken")
 
     def __init__(self, masters: Mapping[KeyId, bytes], current: KeyId) -> None:
         """KeyRingError when an id or a key has the wrong form or `current` is not among them."""
@@ -98,6 +103,8 @@ class KeyRing:
         self._masters = dict(masters)
         self._current = current
         self._macs: dict[tuple[str, KeyId], Mac] = {}
+        self.taken = 0
+        """Grows whenever the keys become others: what was made of them is to be made anew."""
 
     @classmethod
     def generate(cls, random: Randomness = os.urandom) -> KeyRing:
@@ -111,6 +118,22 @@ class KeyRing:
         while key_id in self._masters:
             key_id = KeyId(random(KEY_ID_SIZE).hex())
         return KeyRing({**self._masters, key_id: random(KEY_SIZE)}, key_id)
+
+    def without(self, key_id: KeyId) -> KeyRing:
+        """The same ring without one of its older keys. KeyRingError."""
+        if key_id not in self._masters:
+            raise KeyRingError(f"there is no key {key_id}")
+        if key_id == self._current:
+            raise KeyRingError(f"key {key_id} is the current one; rotate first")
+        return KeyRing({one: key for one, key in self._masters.items() if one != key_id}, self._current)
+
+    def take(self, ring: KeyRing) -> bool:
+        """Become what another ring is. False: it is the same already."""
+        if ring._masters == self._masters and ring._current == self._current:
+            return False
+        self._masters, self._current, self._macs = dict(ring._masters), ring._current, {}
+        self.taken += 1
+        return True
 
     @property
     def current(self) -> KeyId:
@@ -141,11 +164,6 @@ class KeyRing:
         if mac is None:
             mac = self._macs[place] = Mac(self.key(purpose, chosen))
         return mac
-
-    def macs(self, purpose: Purpose) -> Iterator[Mac]:
-        """The HMACs under every id, the current first: for values that carry no key id (echo marks)."""
-        for key_id in self.ids:
-            yield self.mac(purpose, key_id)
 
     def write(self, path: Path) -> None:
         """Replace the file in one step, mode 0600, on disk when this returns. Raises OSError."""

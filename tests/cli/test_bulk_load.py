@@ -62,7 +62,7 @@ def change(name: str, kind: str, *lines: str) -> str:
 
 def records() -> Iterator[str]:
     """What a site's file may be like: mostly plain entries, some of everything else, and what is wrong."""
-    yield f"dn: {ENDPOINT}\nobjectClass: eTETCDirectory\nprovConnector: emulated\nprovSecret: x=Locked-1\n\n"
+    yield f"dn: {ENDPOINT}\nobjectClass: eTETCDirectory\nprovSecret: x=Locked-1\n\n"
     yield f"dn: {ACCOUNTS}\nobjectClass: eTETCAccountContainer\n\n"
     for number in range(700):
         more = [f"eTFullName: Person {number}", f"eTCustomField01:: {'w7w=' if number % 7 else 'eA=='}"]

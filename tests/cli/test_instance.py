@@ -227,7 +227,7 @@ def test_a_key_file_that_is_open_or_gone_is_told(made: Path) -> None:
     with pytest.raises(KeyRingError, match="chmod 600"):
         Instance.load(made)
     (made / "keys.json").unlink()
-    with pytest.raises(KeyRingError, match="restore it from a backup"):
+    with pytest.raises(KeyRingError, match="there is no key file; put the one"):
         Instance.load(made)
 
 

@@ -91,10 +91,16 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_directory_that_is_no_instance_is_2_and_says_what_to_do(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = {"load": ["x.ldif"], "passwd": ["etaadmin"], "explain": ["a:b:c"], "guard": ["a:b:c"]}.get(
-        name, []
-    )
-    words = [name, "clear"] if name == "guard" else [name]
+    more = {
+        "load": ["x.ldif"],
+        "passwd": ["etaadmin"],
+        "explain": ["a:b:c"],
+        "guard": ["a:b:c"],
+        "outbox": ["list"],
+        "endpoints": ["list"],
+        "backup": ["copy"],
+    }.get(name, [])
+    words = [name, *{"guard": ["clear"], "alerts": ["test"], "keys": ["list"]}.get(name, [])]
     assert main([*words, str(tmp_path), *more]) == 2
     assert capsys.readouterr().err == (
         f"provserver: {tmp_path} is not an instance: there is no provserver.toml; provserver init makes one\n"

@@ -16,6 +16,7 @@ from provserver.ldap.controls import (
     REQUEST_CONTROLS,
     Assertion,
     ByOffset,
+    Captured,
     ControlKind,
     ControlValue,
     ManageDsaIT,
@@ -77,6 +78,7 @@ SAMPLES: Final[dict[type[ControlValue], ControlValue]] = {
         Subentries(visible=False),
         PasswordPolicyRequest(),
         SyncRequest(SyncMode.REFRESH_ONLY),
+        Captured(b"1", 0.0, 0.0),
     )
 }
 """One of each kind."""

@@ -14,8 +14,25 @@ from asking import Case, Row
 from harbour import AD_CORP, ADA_AD, NEW, NOBODY_AD, SUFFIX
 from read_rows import search_request
 
-from provserver.ldap.extended import Cancel, ClearGuard, Explain, WhoAmI, encode_request
-from provserver.ldap.messages import CANCEL, EXPLAIN, START_TLS, WHO_AM_I, ExtendedRequest
+from provserver.ldap.extended import (
+    Cancel,
+    CheckEndpoint,
+    ClearGuard,
+    DropDeliveries,
+    Explain,
+    ExtendedValue,
+    RetryDeliveries,
+    WhoAmI,
+    encode_request,
+)
+from provserver.ldap.messages import (
+    CANCEL,
+    EXPLAIN,
+    RETRY_DELIVERIES,
+    START_TLS,
+    WHO_AM_I,
+    ExtendedRequest,
+)
 from provserver.ldap.results import ResultCode
 from provserver.testing.server import RunningServer
 from provserver.testing.wire import Told, WireClient
@@ -125,10 +142,38 @@ ABOUT_ACCOUNTS = [
     Row("a guard of which there is nothing to clear", about(ADA_AD, ClearGuard), C.SUCCESS, "", "ours"),
 ]  # fmt: skip
 
+
+def having(request: ExtendedValue) -> Case:
+    return lambda c: c.ask(encode_request(request))
+
+
+async def have_a_namesake(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    names = "eTDYNDirectoryName=hpdev01,eTNamespaceName=OpenLDAP,dc=im,dc=eta"
+    await server.load(f"dn: {names}\nobjectClass: eTDYNDirectory\neTDYNDirectoryName: hpdev01\n")
+
+
+NOT_HERS = "may not ask about"
+OPERATING = [
+    Row("a retry without a value", lambda c: c.ask(ExtendedRequest(RETRY_DELIVERIES)), C.PROTOCOL_ERROR, "Retry Deliveries request", "ours"),
+    Row("a retry by nobody", having(RetryDeliveries(all=True)), C.INSUFFICIENT_ACCESS_RIGHTS, NOT_HERS, "ours", who=""),
+    Row("a drop by an agent of the endpoint", having(DropDeliveries(endpoint="AD-Corp")), C.INSUFFICIENT_ACCESS_RIGHTS, NOT_HERS, "ours", who="psync-ad-corp"),
+    Row("a check by a user", having(CheckEndpoint("AD-Corp")), C.INSUFFICIENT_ACCESS_RIGHTS, NOT_HERS, "ours", who="aokafor"),
+    Row("a retry of nothing that is said", having(RetryDeliveries()), C.UNWILLING_TO_PERFORM, "expected deliveries by their ids", "ours"),
+    Row("a drop of what is not there", having(DropDeliveries(("ghost",))), C.NO_SUCH_OBJECT, "not in the outbox", "ours"),
+    Row("a retry of what is in no such state", having(RetryDeliveries(state="lost")), C.CONSTRAINT_VIOLATION, "expected pending, retrying or held", "ours"),
+    Row("a check of an endpoint that is not there", having(CheckEndpoint("ghost")), C.NO_SUCH_OBJECT, "there is no endpoint", "ours"),
+    Row("a retry of nobody's deliveries", having(RetryDeliveries(user="ghost")), C.NO_SUCH_OBJECT, "there is no global user 'ghost'", "ours"),
+    Row("a drop of what goes to no account", having(DropDeliveries(account=NOBODY_AD)), C.NO_SUCH_OBJECT, "there is no account", "ours"),
+    Row("a check of one of several endpoints", having(CheckEndpoint("hpdev01")), C.UNWILLING_TO_PERFORM, "several endpoints are called 'hpdev01'", "ours", first=have_a_namesake),
+    Row("a check with another endpoint's account", having(CheckEndpoint("hpdev01", ADA_AD)), C.NO_SUCH_OBJECT, "on 'UNIX - etc:hpdev01'", "ours"),
+    Row("a retry where nothing is held", having(RetryDeliveries(all=True)), C.SUCCESS, "", "ours"),
+]  # fmt: skip
+
 TABLES = {
     "unknown operation": UNKNOWN,
     "Who am I": WHO,
     "StartTLS": TLS,
     "Cancel": CANCELS,
     "Explain, Clear Guard": ABOUT_ACCOUNTS,
+    "Retry and Drop Deliveries, Check Endpoint": OPERATING,
 }

@@ -167,3 +167,17 @@ async def claimed(
     rows = await store.claim(EntryId(endpoint), limit, now, more.pop("lease", 60.0), busy)
     assert all(row.state is DeliveryState.CLAIMED for row in rows)
     return [row.id for row in rows]
+
+
+async def outbox(store: Store, *, limit: int = 100, **of: Any) -> list[str]:
+    """Ids of all pages of the outbox, each as long as it may be."""
+    found: list[str] = []
+    after = 0
+    while page := await store.outbox(after, limit, **of):
+        assert len(page) <= limit
+        numbers = [number for number, _ in page]
+        assert numbers == sorted(set(numbers))
+        assert numbers[0] > after
+        found += [row.id for _, row in page]
+        after = numbers[-1]
+    return found

@@ -111,6 +111,17 @@ async def test_a_retry_waits_for_its_time_and_keeps_the_password(store: Store) -
 
 
 @test
+async def test_what_was_never_sent_uses_up_no_attempt(store: Store) -> None:
+    new = delivery("d")
+    await deliver(store, new)
+    for charged in (True, False, False, True):
+        assert await claimed(store) == ["d"]
+        await store.settle(settled(new, DeliveryState.RETRYING, due=NOW, charged=charged))
+    [row] = await store.deliveries()
+    assert row.attempts == 2
+
+
+@test
 async def test_what_is_held_is_not_claimed_until_it_is_released(store: Store) -> None:
     new = delivery("d", claimed=True)
     await deliver(store, new)

@@ -9,7 +9,7 @@ import pytest_twisted
 from store_tree import NOW, Opening, claimed, deliver, delivery, settled
 
 from provserver.directory.entries import EntryId
-from provserver.storage.contract import DeliveryState, Store
+from provserver.storage.contract import LOST_TRACK, DeliveryState, Store
 
 test = pytest_twisted.ensureDeferred
 U, ACC = EntryId("u"), EntryId("acc")
@@ -90,3 +90,20 @@ async def test_another_users_deliveries_go_on(store: Store) -> None:
     await store.settle(settled(delivery("mine", account="acc"), DeliveryState.RETRYING, NOW + 1, due=NOW + 1))
     assert await claimed(store, now=NOW + 1) in (["mine"], ["new"])
     assert await store.outbox_size() == 2
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["its lease ran out", "its process died"])
+@test
+async def test_who_takes_up_what_somebody_had_on_its_way_is_told_so(opening: Opening, died: bool) -> None:
+    if died and not opening.lasting:
+        pytest.skip("nothing outlives this store")
+    store = await opening()
+    await deliver(store, delivery("d", account="acc", claimed=True))
+    if died:
+        await store.close()
+        store = await opening()
+    try:
+        (row,) = await store.claim(EntryId("ep"), 1, NOW + 10_000, 60.0, frozenset())
+        assert (row.id, row.event) == ("d", LOST_TRACK)
+    finally:
+        await store.close()

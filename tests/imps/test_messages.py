@@ -9,7 +9,9 @@ import pytest
 from provserver.imps.messages import Message, Reason, account_name, counts
 
 FORM = re.compile(r":ETA_[SEW]_\d{4}<[A-Z]{3}>, .+", re.DOTALL)
-FIELDS = dict.fromkeys(["user", "counts", "dn", "account", "reason", "who", "what", "seconds"], "something")
+FIELDS = dict.fromkeys(
+    ["user", "counts", "dn", "account", "reason", "who", "what", "seconds", "why"], "something"
+)
 
 
 @pytest.mark.parametrize("message", list(Message))

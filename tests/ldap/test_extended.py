@@ -1,4 +1,4 @@
-"""The values of extended operations: Password Modify, Cancel, Who am I.
+"""The values of extended operations: Password Modify, Cancel, Who am I, and ours.
 
 The octets are written by hand from the specifications; those marked with a tool are also what OpenLDAP 2.5
 sent.
@@ -14,7 +14,12 @@ from provserver.ldap.extended import (
     EXTENDED_RESPONSES,
     Cancel,
     Cancelled,
+    CheckEndpoint,
     ClearGuard,
+    DeliveriesDropped,
+    DeliveriesRetried,
+    DropDeliveries,
+    EndpointChecked,
     Explain,
     Explained,
     ExtendedError,
@@ -22,6 +27,7 @@ from provserver.ldap.extended import (
     GuardCleared,
     PasswordModified,
     PasswordModify,
+    RetryDeliveries,
     WhoAmI,
     YouAre,
     decode_request,
@@ -31,9 +37,12 @@ from provserver.ldap.extended import (
 )
 from provserver.ldap.messages import (
     CANCEL,
+    CHECK_ENDPOINT,
     CLEAR_GUARD,
+    DROP_DELIVERIES,
     EXPLAIN,
     PASSWORD_MODIFY,
+    RETRY_DELIVERIES,
     WHO_AM_I,
     ExtendedRequest,
     ExtendedResponse,
@@ -55,6 +64,15 @@ REQUESTS: list[tuple[ExtendedValue, str, str | None]] = [
     (WhoAmI(), WHO_AM_I, None),  # RFC 4532 2.1
     (Explain("cn=a"), EXPLAIN, "3006 0404 636e3d61"),
     (ClearGuard("a:b:c"), CLEAR_GUARD, "3007 0405 613a623a63"),
+    (RetryDeliveries(), RETRY_DELIVERIES, "3000"),
+    (
+        RetryDeliveries(("a", "b"), "u", "x", "e", "held", True),
+        RETRY_DELIVERIES,
+        "301a a006 040161 040162 810175 820178 830165 8404 68656c64 8501ff",
+    ),
+    (DropDeliveries(endpoint="e"), DROP_DELIVERIES, "3003 830165"),
+    (CheckEndpoint("e"), CHECK_ENDPOINT, "3003 040165"),
+    (CheckEndpoint("e", "a:b:c"), CHECK_ENDPOINT, "300a 040165 8005 613a623a63"),
 ]
 
 RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
@@ -67,6 +85,9 @@ RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
     (Explained('{"at": 1}'), EXPLAIN, "7b 226174223a2031 7d"),
     (Explained(None), EXPLAIN, None),
     (GuardCleared("{}"), CLEAR_GUARD, "7b7d"),
+    (DeliveriesRetried("{}"), RETRY_DELIVERIES, "7b7d"),
+    (DeliveriesDropped("{}"), DROP_DELIVERIES, "7b7d"),
+    (EndpointChecked("{}"), CHECK_ENDPOINT, "7b7d"),
 ]
 
 
@@ -135,6 +156,10 @@ def test_unknown_components_at_the_end_are_ignored() -> None:
         (EXPLAIN, None, "explainRequestValue is missing"),
         (CLEAR_GUARD, "3002 0400 00", "explainRequestValue is followed by other octets"),
         (EXPLAIN, "3003 0401 ff", "explainRequestValue.account is not UTF-8"),
+        (RETRY_DELIVERIES, None, "deliveriesRequestValue is missing"),
+        (RETRY_DELIVERIES, "3005 a003 810161", "deliveriesRequestValue.ids.id does not start with tag 04"),
+        (DROP_DELIVERIES, "3003 8301 ff", "deliveriesRequestValue.endpoint is not UTF-8"),
+        (CHECK_ENDPOINT, "3000", "checkRequestValue.endpoint is missing or cut off"),
     ],
 )
 def test_what_is_wrong_is_named(oid: str, octets: str | None, problem: str) -> None:
@@ -155,7 +180,12 @@ def test_a_value_that_is_cut_off_or_goes_on_is_refused(oid: str, octets: str) ->
 
 @pytest.mark.parametrize(
     ("oid", "octets"),
-    [(PASSWORD_MODIFY, "3002 8001"), (CANCEL, "00"), (WHO_AM_I, "ff"), (EXPLAIN, "ff"), (CLEAR_GUARD, "ff")],
+    [
+        (PASSWORD_MODIFY, "3002 8001"),
+        (CANCEL, "00"),
+        (WHO_AM_I, "ff"),
+        *((oid, "ff") for oid in (EXPLAIN, CLEAR_GUARD, RETRY_DELIVERIES, DROP_DELIVERIES, CHECK_ENDPOINT)),
+    ],
 )
 def test_a_response_that_is_none_is_refused(oid: str, octets: str) -> None:
     with pytest.raises(ExtendedError, match=EXTENDED_RESPONSES[oid].name):

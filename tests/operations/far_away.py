@@ -52,6 +52,10 @@ class _Facts:
     def schemes_of(endpoint: object) -> tuple[str, ...]:
         return ()
 
+    @staticmethod
+    def connector(endpoint: object) -> object:
+        raise LookupError
+
 
 async def as_administrator(server: RunningServer, line: Line) -> None:
     """Bind, from nearby."""

@@ -271,13 +271,14 @@ async def test_an_endpoints_secret_is_sealed_at_rest(start_provserver: Starter, 
     server = await start_provserver(directory=tmp_path)
     admin = await administrator(server)
     hush = "Whale-Song-55"
-    assert (await admin.modify(LDAP_HQ, add("provSecret", f"password={hush}"))).code == 0
+    bare = replace("provConnector")  # whose connector would have no use for it
+    assert (await admin.modify(LDAP_HQ, bare, add("provSecret", f"password={hush}"))).code == 0
     entry = await server.entry(LDAP_HQ)
     assert entry is not None
     (stored,) = entry.values("provsecret")
     assert stored.startswith(b"password=")
     assert hush.encode() not in stored
-    twice = await admin.modify(HPDEV01, add("provSecret", f"password={hush}"))
+    twice = await admin.modify(HPDEV01, bare, add("provSecret", f"password={hush}"))
     other = await server.entry(HPDEV01)
     assert twice.code == 0
     assert other is not None

@@ -314,7 +314,7 @@ async def test_no_search_returns_a_secret_whatever_is_asked_for(provserver: Runn
     admin = await administrator(provserver)
     await provserver.load(
         "dn: eTDYNDirectoryName=ldap-hq,eTNamespaceName=OpenLDAP,dc=im\nchangetype: modify\n"
-        "add: provSecret\nprovSecret: password=Hidden-Rock-1\n"
+        "delete: provConnector\n-\nadd: provSecret\nprovSecret: password=Hidden-Rock-1\n"
     )
     secret = {name.lower() for name in SECRETS}
     for asked in ((), ("*",), ("+",), ("*", "+"), tuple(SECRETS), ("eTPassword;lang-de", "PROVPASSWORDHASH")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace as replaced
-from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
@@ -416,14 +415,12 @@ async def test_a_cookie_that_was_never_given_is_refused_or_passed_over(
 
 @test
 async def test_a_cookie_that_is_older_than_the_log_begins_anew(provserver: RunningServer) -> None:
-    """Nothing shortens the log yet; this does."""
     client, copy = await consumer(provserver), Copy()
     await client.poll(copy, USERS)
     await describe(client, ADA)
     await describe(client, BORIS)
-    store: Any = provserver.service.foundation.store
-    last = (await store.history()).last
-    store._database.writing.execute("DELETE FROM change WHERE sequence < ?", (last,))
+    pruned = await provserver.service.foundation.store.prune(0.0, provserver.clock.wall() + 1)
+    assert pruned.changes > 1
     assert code(await client.poll(copy, USERS, reload=False)) is ResultCode.SYNC_REFRESH_REQUIRED
     messages = await client.poll(copy, USERS)
     assert SyncDone.decode(messages[-1].controls[0].value).refresh_deletes is False

@@ -186,7 +186,7 @@ WITH_PASSWORDS: list[Request] = [
     ModifyRequest(ADA_AD, (replace("eTTestPassword", NEW),)),
     ModifyRequest(ADA_AD, (replace("eTSyncPassword", NEW),)),
     ModifyRequest(user_dn("aokafor"), (replace("eTPassword", NEW),)),
-    ModifyRequest(AD_CORP, (replace("provSecret", f"password={NEW}"),)),
+    ModifyRequest(AD_CORP, (replace("provConnector"), replace("provSecret", f"password={NEW}"))),
     AddRequest(user_dn("new"), (PartialAttribute("objectClass", (b"eTGlobalUser",)), PASSWORD_ATTRIBUTE)),
 ]
 

@@ -1,4 +1,4 @@
-"""The demo domain with one of its endpoints served by a connector under test, and a PSYNC agent that reports."""
+"""The demo domain with one of its endpoints behind a connector under test, and a PSYNC agent that reports."""
 
 from __future__ import annotations
 
@@ -59,18 +59,17 @@ provGlobalUser: {person.dn}
             assert done.returncode == 0, done.stderr
         return done
 
-    def told(self, person: Person, text: str) -> bool:
-        """Whether the etatrans log soon says this of the account here."""
+    def delivery(self, person: Person) -> dict[str, str]:
+        """What the account's entry here says of the last delivery, once there was one."""
+        found: dict[str, str] = {}
 
-        def said() -> bool:
-            logs = (self.served.directory / "logs").glob("etatrans*.log")
-            return any(
-                text in line and f"'{person.name}'" in line
-                for log in logs
-                for line in log.read_text("utf-8").splitlines()
-            )
+        def ended() -> bool:
+            shown = self.served.search(person.ldap_account, "(objectClass=*)", "+").stdout
+            found.update(line.split(": ", 1) for line in shown.splitlines() if line.startswith("prov"))
+            return found.get("provDeliveryState") not in (None, "pending", "claimed")
 
-        return until(said)
+        assert until(ended)
+        return found
 
 
 def endpoint_ldif(connector: str, settings: Mapping[str, str], secrets: Mapping[str, str]) -> str:

@@ -266,3 +266,105 @@ def served(kind: Callable[[], RealServer]) -> Iterator[Any]:
     """For fixtures: a server for as long as the fixture lives."""
     with kind() as server:
         yield server
+
+
+class UnixHost(RealServer):
+    """sshd on a host of its own: another /etc, with a throw-away user, which nobody outside sees.
+
+    root logs in with a key, people with their passwords through PAM, which remembers old ones. Needs root,
+    for the namespace.
+    """
+
+    user = "root"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.etc = self.folder / "etc"
+        self.host_key = self.folder / "host_key"
+        self.key = self.folder / "key"
+
+    def make(self) -> None:
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            reason = "a throw-away user on a host of its own needs root and unshare(1)"
+            pytest.skip(reason)
+        self._program = program("sshd", "openssh-server")
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        subprocess.run(["cp", "-a", "/etc", str(self.etc)], check=True)
+        for key in (self.host_key, self.key):
+            self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+        rules = self.etc / "pam.d" / "common-password"
+        old = "password requisite pam_pwhistory.so remember=50 enforce_for_root\n"
+        rules.write_text(old + rules.read_text())
+        # Keys only, and no tries counted, so that no test waits for another.
+        (self.folder / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nUsePAM yes\n"
+            f"AuthorizedKeysFile {self.key}.pub\nStrictModes no\nPermitRootLogin prohibit-password\n"
+            f"PidFile none\nPasswordAuthentication yes\nMaxStartups 100\nUseDNS no\n"
+        )
+        self.inside("useradd", "-M", "-d", str(self.folder), "-s", "/bin/sh", "kit")
+
+    def command(self) -> Sequence[str]:
+        return self._in_its_etc(self._program, "-D", "-e", "-f", str(self.folder / "sshd_config"))
+
+    def as_user(self) -> list[str]:
+        guard = shutil.which("setpriv")
+        return [guard, "--pdeathsig", "KILL"] if guard else []
+
+    def accepts(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _in_its_etc(self, *words: str) -> list[str]:
+        return ["unshare", "--mount", "sh", "-c", f'mount --bind {self.etc} /etc && exec "$@"', "-", *words]
+
+    def inside(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A command there."""
+        done = subprocess.run(
+            self._in_its_etc(*words), input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def begin_with(self, name: str, hashed: str) -> None:
+        """The account's password is of this hash, and no older ones are remembered."""
+        (self.etc / "security" / "opasswd").write_text("")
+        shadow = self.etc / "shadow"
+        lines = [line.split(":") for line in shadow.read_text().splitlines()]
+        for fields in lines:
+            if fields[0] == name:
+                fields[1] = hashed
+        shadow.write_text("".join(":".join(fields) + "\n" for fields in lines))
+
+    def hash_of(self, name: str) -> str:
+        lines = (self.etc / "shadow").read_text().splitlines()
+        return next(line.split(":")[1] for line in lines if line.startswith(f"{name}:"))
+
+    def accepts_password(self, name: str, password: str) -> bool:
+        """Whether somebody can log in with it: OpenSSH's client at sshd, through PAM."""
+        ask = self.folder / "ask"
+        ask.write_text('#!/bin/sh\nprintf "%s\\n" "$TOLD"\n')
+        ask.chmod(0o700)
+        done = subprocess.run(
+            [
+                "ssh", "-p", str(self.port), "-F", "none", "-o", "StrictHostKeyChecking=no",
+                "-o", "UserKnownHostsFile=/dev/null", "-o", "PreferredAuthentications=password",
+                "-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1",
+                f"{name}@127.0.0.1", "true",
+            ],
+            env={**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force", "TOLD": password},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )  # fmt: skip
+        return done.returncode == 0
+
+    @property
+    def settings(self) -> dict[str, str]:
+        kind, key, *_ = (self.folder / "host_key.pub").read_text().split()
+        return {
+            "host": "127.0.0.1",
+            "port": str(self.port),
+            "user": "root",
+            "host_key": f"{kind} {key}",
+            "key_file": str(self.key),
+        }

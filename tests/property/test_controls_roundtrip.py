@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, get_args
 from uuid import UUID
@@ -56,6 +57,10 @@ simple_items = leaves.filter(lambda item: not (isinstance(item, Extensible) and 
 entries = st.builds(m.SearchResultEntry, texts, attributes())
 warnings = st.none() | st.builds(c.TimeBeforeExpiration, numbers) | st.builds(c.GraceAuthentications, numbers)
 maybe_secrets = st.none() | secrets
+chosen_deliveries = (several(texts), maybe_texts, maybe_texts, maybe_texts, maybe_texts, st.booleans())
+
+times = st.integers(0, 4_102_444_800_000_000).map(lambda microseconds: microseconds / 1_000_000)
+"""Until 2100."""
 
 VALUES: dict[type[WireValue], st.SearchStrategy[Any]] = {
     c.PagedResults: st.builds(c.PagedResults, numbers, octets),
@@ -88,6 +93,7 @@ VALUES: dict[type[WireValue], st.SearchStrategy[Any]] = {
         c.PasswordPolicyResponse, warnings, st.none() | st.sampled_from(c.PolicyError)
     ),
     c.SyncRequest: st.builds(c.SyncRequest, st.sampled_from(c.SyncMode), maybe_octets, st.booleans()),
+    c.Captured: st.builds(c.Captured, st.binary(min_size=1, max_size=64), times, times),
     c.SyncState: st.builds(c.SyncState, st.sampled_from(c.EntryState), st.uuids(), maybe_octets),
     c.SyncDone: st.builds(c.SyncDone, maybe_octets, st.booleans()),
     c.SyncInfo: st.builds(
@@ -109,6 +115,12 @@ VALUES: dict[type[WireValue], st.SearchStrategy[Any]] = {
     e.Explained: st.builds(e.Explained, maybe_texts),
     e.ClearGuard: st.builds(e.ClearGuard, texts),
     e.GuardCleared: st.builds(e.GuardCleared, maybe_texts),
+    e.RetryDeliveries: st.builds(e.RetryDeliveries, *chosen_deliveries),
+    e.DeliveriesRetried: st.builds(e.DeliveriesRetried, maybe_texts),
+    e.DropDeliveries: st.builds(e.DropDeliveries, *chosen_deliveries),
+    e.DeliveriesDropped: st.builds(e.DeliveriesDropped, maybe_texts),
+    e.CheckEndpoint: st.builds(e.CheckEndpoint, texts, maybe_texts),
+    e.EndpointChecked: st.builds(e.EndpointChecked, maybe_texts),
 }
 values = st.one_of(VALUES.values())
 kinds = st.sampled_from(sorted(VALUES, key=lambda kind: kind.name))
@@ -205,6 +217,9 @@ SPECIFICATIONS: dict[type[WireValue], Any] = {
         may_be("error", tagged(_code, 1)),
     ),
     c.SyncRequest: structure(is_there("mode", _code), _cookie, default("reloadHint", univ.Boolean(False))),
+    c.Captured: structure(
+        is_there("changeId", _octets), is_there("captured", _octets), is_there("sent", _octets)
+    ),
     c.SyncState: structure(is_there("state", _code), is_there("entryUUID", _octets), _cookie),
     c.SyncDone: structure(_cookie, default("refreshDeletes", univ.Boolean(False))),
     c.SyncInfo: structure(
@@ -268,6 +283,8 @@ def _content(value: Any) -> Any:
         return value.encode()
     if isinstance(value, Secret):
         return value.reveal()
+    if isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y%m%d%H%M%S.%fZ").encode()
     if isinstance(value, UUID):
         return value.bytes
     return int(value) if isinstance(value, IntEnum) else value

@@ -22,7 +22,15 @@ from provserver.directory.schema import Schema
 from provserver.ldap.filters import And, Equality, Filter, Present, Scope
 from provserver.storage import writer
 from provserver.storage.bodies import decode
-from provserver.storage.contract import Conflict, DeliveryState, JournalEvent, MarkFate, Put, StoreLocked
+from provserver.storage.contract import (
+    Conflict,
+    DeliveryState,
+    JournalEvent,
+    MarkFate,
+    Put,
+    StoreFailed,
+    StoreLocked,
+)
 from provserver.storage.database import FORMAT, Database, StoreUnusable
 from provserver.storage.dumping import DumpedStore
 from provserver.storage.planning import Few, _Children, _Postings, _Range, plan
@@ -250,7 +258,7 @@ async def test_what_could_not_be_written_is_as_if_never_asked(tmp_path: Path, qu
         add(store, entry("cn=new,dc=im")),
     ]
     for one in [Deferred.fromCoroutine(each) for each in failing]:
-        with pytest.raises(sqlite3.OperationalError, match="full"):
+        with pytest.raises(StoreFailed, match="full"):
             await one
     read = await store.read(a.dn)
     assert read is not None

@@ -189,7 +189,31 @@ def test_parts_do_not_run_into_each_other() -> None:
     assert mac(b"ab", b"c") != mac(b"a", b"bc")
 
 
-def test_macs_come_for_every_id_the_current_first() -> None:
+def test_the_mac_of_a_purpose_is_that_of_the_current_key_unless_told() -> None:
     ring = KeyRing.generate().rotated()
-    assert list(ring.macs(Purpose.MARK)) == [ring.mac(Purpose.MARK, key_id) for key_id in ring.ids]
     assert ring.mac(Purpose.MARK) is ring.mac(Purpose.MARK, ring.current)
+    assert ring.mac(Purpose.MARK)(b"a") != ring.mac(Purpose.MARK, ring.ids[1])(b"a")
+
+
+def test_a_ring_that_takes_another_is_the_same_as_it() -> None:
+    ring = KeyRing.generate()
+    newer = ring.rotated()
+    before = ring.mac(Purpose.META)
+    assert not ring.take(ring)
+    assert ring.taken == 0
+    assert ring.take(newer)
+    assert (ring.ids, ring.current, ring.taken) == (newer.ids, newer.current, 1)
+    assert ring.mac(Purpose.META)(b"a") == newer.mac(Purpose.META)(b"a") != before(b"a")
+    assert not ring.take(newer)
+
+
+def test_an_older_key_can_be_left_out_and_the_current_one_cannot() -> None:
+    ring = KeyRing.generate().rotated()
+    old = ring.ids[1]
+    without = ring.without(old)
+    assert without.ids == (ring.current,)
+    assert ring.ids == (ring.current, old), "a ring is not changed by that"
+    with pytest.raises(KeyRingError, match="rotate first"):
+        ring.without(ring.current)
+    with pytest.raises(KeyRingError, match="there is no key"):
+        without.without(old)

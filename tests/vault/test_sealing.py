@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provserver.vault.keyring import KeyRing
-from provserver.vault.sealing import Seal, SealBroken
+from provserver.vault.sealing import Seal, SealBroken, key_of
 from provserver.vault.secret import Secret
 
 RING = KeyRing.generate()
@@ -101,3 +101,33 @@ def test_neither_the_value_nor_an_error_nor_a_repr_shows_the_password() -> None:
     with pytest.raises(SealBroken) as raised:
         SEAL.open(sealed, b"elsewhere")
     assert "Correct" not in str(raised.value) + repr(SEAL) + repr(SEAL.open(sealed, ROW))
+
+
+def test_a_seal_goes_on_under_the_key_that_its_ring_takes() -> None:
+    ring = KeyRing.generate()
+    seal = Seal(ring)
+    before = seal.seal(Secret(b"password"), ROW)
+    assert key_of(before) == ring.current
+    assert not seal.needs_renewal(before)
+    ring.take(ring.rotated())
+    assert seal.needs_renewal(before)
+    after = seal.renewed(before, ROW)
+    assert key_of(after) == ring.current != key_of(before)
+    assert seal.open(before, ROW).reveal() == seal.open(after, ROW).reveal() == b"password"
+
+
+def test_a_key_that_was_left_out_opens_nothing_any_more() -> None:
+    ring = KeyRing.generate()
+    seal = Seal(ring)
+    sealed = seal.seal(Secret(b"password"), ROW)
+    old = ring.current
+    ring.take(ring.rotated())
+    assert seal.open(sealed, ROW).reveal() == b"password"
+    ring.take(ring.without(old))
+    with pytest.raises(SealBroken, match=f"needs key {old}"):
+        seal.open(sealed, ROW)
+
+
+@pytest.mark.parametrize("value", [b"", b"\x01", b"\x02" + bytes(80), b"\x01" + bytes(40)])
+def test_what_is_no_sealed_value_needs_no_key(value: bytes) -> None:
+    assert key_of(value) is None

@@ -1,4 +1,4 @@
--- The SQLite store, format 2. Statements that use it: provserver/storage/statements.py.
+-- The SQLite store, format 3. Statements that use it: provserver/storage/statements.py.
 -- Names of states and kinds are numbers here: provserver/storage/codes.py.
 
 
@@ -42,7 +42,7 @@ CREATE TABLE change (
 
 -- A delivery from its commit until its mark is forgotten: a row of the outbox while state < 4, then an echo mark and how
 -- it ended. `sent` is NULL when there is no mark; `ended` is the end of the last attempt; `due` of a delivery that has
--- ended is when it did.
+-- ended is when it did, of one that is held since when it is.
 -- States are ordered so that each partial index is one comparison: an IN list costs 5 us a row (measured).
 CREATE TABLE delivery (
     seq          INTEGER PRIMARY KEY,
@@ -68,8 +68,13 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_account ON delivery (account_hash);
 CREATE INDEX delivery_due     ON delivery (endpoint, due) WHERE state < 2;
 CREATE INDEX delivery_user    ON delivery (user)          WHERE state < 3;
-CREATE INDEX delivery_claimed ON delivery (seq)           WHERE state = 3;
 CREATE INDEX delivery_ended   ON delivery (ended)         WHERE ended IS NOT NULL;
+-- The outbox in its order. What is claimed and settled passes through this one only: the three after it are for what
+-- waits, so that a delivery that succeeds at once never touches them.
+CREATE INDEX delivery_open    ON delivery (seq)             WHERE state < 4;
+CREATE INDEX delivery_id      ON delivery (id)              WHERE state < 3;
+CREATE INDEX delivery_waiting ON delivery (endpoint, state) WHERE state < 3;
+CREATE INDEX delivery_held    ON delivery (due)             WHERE state = 2;
 
 -- How the last delivery to an account ended, once its row in `delivery` is gone.
 CREATE TABLE status (
@@ -89,3 +94,10 @@ CREATE TABLE journal (
     text     TEXT    NOT NULL,
     fields   TEXT    NOT NULL
 );
+
+-- What is known of the store itself: `began`, when its first change was made, once that line is pruned; `backup`, when
+-- this copy of another store was made: nobody has put it in service yet.
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value REAL NOT NULL
+) WITHOUT ROWID;
