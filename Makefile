@@ -28,6 +28,7 @@ docs: $(VENV)/.installed
 header = $(filter /usr/include/%,$(shell $(1) -c 'import sysconfig as s; print(s.get_config_var("INCLUDEPY") + "/Python.h:python" + s.get_python_version() + "-dev")'))
 servers: $(VENV)/bin/python
 	@tools/install-servers slapd:slapd ldapsearch:ldap-utils '/usr/lib/*/sasl2/libplain.so:libsasl2-modules' \
+	    '/usr/lib/postgresql/*/bin/postgres:postgresql' mariadbd:mariadb-server sshd:openssh-server \
 	    /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev $(call header,$(BIN)/python)
 
 # Fails for nobody: what is not installed is tried again the next time.

@@ -5,18 +5,30 @@ which pages are not what the code says.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import fidelity
 
+from provserver.agents.decisions import MEANINGS as ENDINGS
+from provserver.agents.keys import KEYS
+from provserver.agents.options import COMMANDS as AGENT_COMMANDS
+from provserver.agents.options import ENVIRONMENT as AGENT_ENVIRONMENT
 from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
+from provserver.delivery.declared import DECLARED
 from provserver.delivery.events import MEANINGS
 from provserver.directory.schematext import Macros, read_definitions
+from provserver.etautil.command import EXIT_CODES
+from provserver.etautil.options import ENVIRONMENT
+from provserver.etautil.options import parser as etautil_parser
 from provserver.foundation import shipped_schema_texts
 from provserver.imps.messages import Message, Reason
+from provserver.journal.declared import Field
 from provserver.journal.events import Event
+from provserver.journal.metrics.declared import METRICS
+from provserver.journal.schema import schema_of
 from provserver.ldap.controls import PolicyError
 from provserver.passwords.profile import NUMBERS
 from provserver.passwords.reasons import PolicyRule
@@ -60,6 +72,68 @@ def commands() -> str:
             lines.append(f"| `{names}{value}` | {action.help} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def etautil() -> str:
+    """With no environment, so that its defaults are the command's."""
+    lines = [
+        "# etautil",
+        "",
+        MADE,
+        "",
+        "`etautil [options] STATEMENT [; STATEMENT]...`, or `etautil [options] -f FILE`. Options come first.",
+        "What statements are: [use etautil](../use-etautil.md#statements).",
+        "",
+        "## Options",
+        "",
+        "| option | |",
+        "|---|---|",
+    ]
+    for action in etautil_parser({})._actions:
+        if action.option_strings and action.dest != "help":
+            value = f" {action.metavar}" if action.metavar else ""
+            lines.append(f"| `{', '.join(action.option_strings)}{value}` | {action.help} |")
+    lines += ["", "## Environment", "", "| variable | |", "|---|---|"]
+    lines += [f"| `{name}` | {text} |" for name, text in ENVIRONMENT.items()]
+    lines += ["", "## Exit codes", "", "| code | |", "|---|---|"]
+    lines += [f"| {code} | {text} |" for code, text in EXIT_CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def psync_agent() -> str:
+    lines = [
+        "# psync-agent",
+        "",
+        MADE,
+        "",
+        "`psync-agent [--conf FILE] COMMAND`. How it is used: [run an agent](../run-an-agent.md).",
+        "",
+        "## Commands",
+        "",
+        "| command | |",
+        "|---|---|",
+    ]
+    arguments = {"test": " ACCOUNT", "sync": " ACCOUNT", "change": " ACCOUNT", "spool": " list\\|flush"}
+    lines += [f"| `{name}{arguments.get(name, '')}` | {text} |" for name, text in AGENT_COMMANDS.items()]
+    lines += ["", "## Exit codes", "", "| code | |", "|---|---|"]
+    lines += [f"| {int(ending)} | {meaning} |" for ending, meaning in ENDINGS.items()]
+    lines += [
+        "",
+        "`check` ends with 1 when something does not work, `spool flush` with 3 when a server was not",
+    ]
+    lines += ["reached.", "", "## Environment", "", "| variable | |", "|---|---|"]
+    lines += [f"| `{name}` | {text} |" for name, text in AGENT_ENVIRONMENT.items()]
+    lines += ["", "## Keys of the conf file", ""]
+    lines += ["How sure we are that CA's agent has the key: documented, remembered; or it is ours."]
+    section = ""
+    for key in KEYS:
+        if key.section != section:
+            section = key.section
+            lines += ["", f"### [{section}]", "", "| key | default | expected | | |", "|---|---|---|---|---|"]
+        names = ", ".join(f"`{name}`" for name in (key.name, *key.spellings))
+        default = f"`{key.default}`" if key.default else ""
+        lines.append(f"| {names} | {default} | {key.expected} | {key.help} | {key.source.value} |")
+    return "\n".join(lines) + "\n"
 
 
 def messages() -> str:
@@ -132,13 +206,72 @@ def password_profile() -> str:
     return "\n".join(lines) + "\n"
 
 
+def journal() -> str:
+    lines = [
+        "# The journal",
+        "",
+        MADE,
+        "",
+        "Every event, with its fields. How to have them in a file, and how its lines are made:",
+        "[watch it](../watch-it.md#the-journal-as-a-file). As a JSON Schema, for programs:",
+        "[journal.schema.json](journal.schema.json).",
+        "",
+        "A field that is not always there is marked with *. Names are those in the file; in the store an",
+        "underscore is a space.",
+    ]
+    for kind in DECLARED.values():
+        lines += ["", f"## {kind.event} {kind.name}", "", f"{kind.severity.value}. {kind.text}"]
+        for number, form in enumerate(kind.forms):
+            if number:
+                lines += ["", "Or, where it is not about a delivery:"]
+            if form:
+                lines += ["", "| field | type | |", "|---|---|---|", *_fields(form)]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(form: tuple[Field, ...]) -> list[str]:
+    return [
+        f"| `{field.key}`{'' if field.always else ' *'} | {field.type.value} | {field.meaning} |"
+        for field in form
+    ]
+
+
+def journal_schema() -> str:
+    return json.dumps(schema_of(DECLARED), indent=2) + "\n"
+
+
+def metrics() -> str:
+    lines = [
+        "# Metrics",
+        "",
+        MADE,
+        "",
+        "All of them count from the start of the process. How to scrape them, and what to alert on:",
+        "[watch it](../watch-it.md#metrics).",
+        "",
+        "| metric | kind | labels | |",
+        "|---|---|---|---|",
+    ]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        bounds = f" Buckets: {', '.join(f'{bound:g}' for bound in metric.bounds)}." if metric.bounds else ""
+        lines.append(f"| `{metric.name}` | {metric.kind.value} | {labels} | {metric.help}{bounds} |")
+    lines += ["", "And `process_…` of Prometheus' own client: memory, processor time, open files, start."]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Every page that is made, by its place below docs/."""
     return {
         "reference/settings.md": settings_reference(),
         "reference/commands.md": commands(),
+        "reference/etautil.md": etautil(),
+        "reference/psync-agent.md": psync_agent(),
         "reference/messages.md": messages(),
         "reference/connectors.md": connectors(),
+        "reference/journal.md": journal(),
+        "reference/journal.schema.json": journal_schema(),
+        "reference/metrics.md": metrics(),
         "reference/password-profile.md": password_profile(),
         "fidelity.md": fidelity.page(FROM_TABLE),
     }

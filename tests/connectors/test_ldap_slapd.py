@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
 from provserver.connectors.contract import (
     AccessDenied,
@@ -229,9 +230,11 @@ async def test_a_line_that_the_server_lost_is_opened_anew(slapd: SlapdServer) ->
     slapd.start_blocking()
     secret = fresh()
     try:
+        await connector.open()
         await connector.set_password(person("twin"), secret, PasswordOption.NONE)
     except DroppedConnection:
         # Whether our side has seen the end of the line by now is chance; the next call has.
+        await connector.open()
         await connector.set_password(person("twin"), secret, PasswordOption.NONE)
     assert slapd.accepts_password("uid=twin,ou=people,dc=example,dc=com", secret.reveal_text())
     await connector.close()
@@ -250,6 +253,40 @@ async def test_a_server_that_hangs_is_given_up_and_the_outcome_is_unknown(slapd:
     assert dropped.value.outcome_unknown
     assert dropped.value.transient
     await connector.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_all_that_is_on_the_way_over_a_lost_line_is_unknown(slapd: SlapdServer) -> None:
+    connector = connector_for(slapd)
+    await connector.open()
+    slapd.freeze()
+    waiting = [
+        Deferred.fromCoroutine(connector.set_password(person(name), fresh(), PasswordOption.NONE))
+        for name in ("kit", "twin", "test, user")
+    ]
+    slapd.kill()
+    for one in waiting:
+        with pytest.raises(DroppedConnection) as lost:
+            await one
+        assert lost.value.outcome_unknown
+    # Nothing is sent over a line that is known to be gone, and no other one is made behind everybody's back.
+    with pytest.raises(DroppedConnection) as closed:
+        await connector.set_password(person("kit"), fresh(), PasswordOption.NONE)
+    assert not closed.value.outcome_unknown
+    slapd.start_blocking()
+    await connector.open()
+    await connector.set_password(person("kit"), fresh(), PasswordOption.NONE)
+    await connector.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_account_can_be_looked_up_without_touching_it(slapd: SlapdServer) -> None:
+    for more in ({}, {"dn": None, "base": "dc=example,dc=com", "filter": "(uid={name})"}):
+        connector = connector_for(slapd, **more)
+        assert await connector.locate(person("kit")) == "uid=kit,ou=people,dc=example,dc=com"
+        with pytest.raises(ObjectMissing):
+            await connector.locate(person("nobody"))
+        await connector.close()
 
 
 @pytest_twisted.ensureDeferred

@@ -48,7 +48,7 @@ def generator() -> ModuleType:
 
 def test_the_reference_is_what_the_code_says(generator: ModuleType) -> None:
     docs = REPOSITORY / "docs"
-    made = [docs / "fidelity.md", *(docs / "reference").glob("*.md")]
+    made = [docs / "fidelity.md", *(docs / "reference").glob("*.md"), *(docs / "reference").glob("*.json")]
     written = {str(path.relative_to(docs)): path.read_text("utf-8") for path in made}
     assert written == generator.pages(), "run: make docs"
 

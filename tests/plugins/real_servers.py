@@ -234,7 +234,7 @@ class MariaDb(RealServer):
             f"--ssl-ca={own.authority}",
             f"--ssl-cert={own.certificate}",
             f"--ssl-key={own.key}",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
         ]
 
     @property

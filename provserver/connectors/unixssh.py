@@ -1,0 +1,454 @@
+"""Commands over SSH, with Twisted Conch: the host's key is known, we log in with a key, the line stays open.
+
+Conch is an extra (`provserver[ssh]`); only this module imports it, and only an endpoint with a `host` this.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# Conch's calls are untyped; what comes of them is typed here.
+
+from __future__ import annotations
+
+import base64
+import shlex
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from twisted.conch.client.knownhosts import HashedEntry, PlainEntry
+from twisted.conch.error import ConchError, InvalidEntry
+from twisted.conch.ssh.agent import SSHAgentClient
+from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.common import NS
+from twisted.conch.ssh.connection import SSHConnection
+from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
+from twisted.conch.ssh.transport import (
+    DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE,
+    SSHClientTransport,
+)
+from twisted.conch.ssh.userauth import SSHUserAuthClient
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from provserver.connectors.contract import (
+    BadServerCredentials,
+    ConnectorError,
+    ConnectorFailure,
+    DroppedConnection,
+    ServerDown,
+)
+from provserver.connectors.unixcommand import MOST_SAID, Ended
+from provserver.vault.secret import Secret
+
+T = TypeVar("T")
+
+_TOO_MANY_TRIES = 2
+"""What OpenSSH says with SSH_DISCONNECT_PROTOCOL_ERROR after too many failed logins."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshPlace:
+    """One host and how we log in there. Exactly one of `known_hosts` and `host_key`, of `key_file` and
+    `agent`, is not empty."""
+
+    host: str
+    port: int
+    user: str
+    known_hosts: str
+    host_key: str
+    key_file: str
+    agent: str
+
+
+class SshRunner:
+    """One SSH connection, kept open; each command has a channel of its own."""
+
+    def __init__(self, reactor: object, place: SshPlace, passphrase: Secret | None, patience: float) -> None:
+        self.where = f"{place.user}@{place.host}:{place.port}"
+        self._reactor = reactor
+        self._place = place
+        self._passphrase = passphrase
+        self._patience = patience
+        self._transport: _Transport | None = None
+
+    async def open(self) -> None:
+        if self._transport is not None and self._transport.up:
+            return
+        self._transport = None
+        keys = _host_keys(self._place)
+        login = await self._login()
+        transport = _Transport(keys, login, self._place.user, self.where)
+        endpoint = HostnameEndpoint(self._reactor, self._place.host, self._place.port, timeout=self._patience)
+        try:
+            await endpoint.connect(_once(transport))
+        except (ConnectError, DNSLookupError, OSError) as error:
+            login.done()
+            raise ServerDown(f"{self.where}: {error}") from None
+        try:
+            await self._in_time(transport.ready, transport.abort)
+        except _TooSlow:
+            raise ServerDown(f"{self.where}: no SSH session within {self._patience:g} s") from None
+        finally:
+            login.done()
+        self._transport = transport
+
+    async def close(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None and transport.up:
+            transport.loseConnection()
+            alarm = cast(IReactorTime, self._reactor).callLater(self._patience, transport.abort)
+            await transport.gone
+            if alarm.active():
+                alarm.cancel()
+
+    async def run(self, words: Sequence[str], given: Secret, most: int) -> Ended:
+        await self.open()
+        transport = self._transport
+        assert transport is not None  # noqa: S101  open() has returned
+        command = _Command(shlex.join(["env", "LC_ALL=C", *words]).encode(), given, most)
+        transport.sessions.openChannel(command)
+        try:
+            return await self._in_time(command.ended, transport.abort)
+        except _TooSlow:
+            lost = DroppedConnection(f"{self.where}: {words[0]} did not end within {self._patience:g} s")
+        except DroppedConnection as dropped:
+            lost = DroppedConnection(f"{self.where}: {dropped}")
+        lost.outcome_unknown = command.sent
+        raise lost
+
+    async def _in_time(self, waited: Deferred[T], give_up: Callable[[], None]) -> T:
+        late = False
+
+        def too_slow() -> None:
+            nonlocal late
+            late = True
+            give_up()
+
+        alarm = cast(IReactorTime, self._reactor).callLater(self._patience, too_slow)
+        try:
+            return await waited
+        except ConnectorFailure:
+            if late:
+                raise _TooSlow from None
+            raise
+        except BaseException:
+            give_up()
+            raise
+        finally:
+            if alarm.active():
+                alarm.cancel()
+
+    async def _login(self) -> _Login:
+        if self._place.key_file:
+            return _KeyLogin(_private_key(self._place.key_file, self._passphrase))
+        endpoint = UNIXClientEndpoint(self._reactor, self._place.agent, timeout=self._patience)
+        try:
+            agent = SSHAgentClient()
+            await endpoint.connect(_once(agent))
+            known = await agent.requestIdentities()
+        except (ConnectError, ConchError, OSError) as error:
+            raise ServerDown(f"the SSH agent at {self._place.agent} cannot be asked: {error}") from None
+        return _AgentLogin(agent, [blob for blob, _ in known])
+
+
+class _TooSlow(Exception):
+    pass
+
+
+# -- whom we trust, and who we are
+
+
+def _host_keys(place: SshPlace) -> list[Key]:
+    """The keys that the host may show. ConnectorError."""
+    if place.host_key:
+        return [_public_key(line) for line in place.host_key.split(",")]
+    try:
+        with open(place.known_hosts, "rb") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise ConnectorError(f"{place.known_hosts}: {error.strerror}") from None
+    names = [place.host.encode()] if place.port == 22 else [b"[%b]:%d" % (place.host.encode(), place.port)]
+    found, revoked = [], set()
+    for line in lines:
+        if line.startswith(b"@revoked"):
+            revoked.add(line.split()[-1] if len(line.split()) == 4 else line.split()[3])
+        entry = _entry(line)
+        if entry is not None and any(entry.matchesHost(name) for name in names):
+            found.append(entry.publicKey)
+    keys = [key for key in found if base64.b64encode(key.blob()) not in revoked]
+    if not keys:
+        raise ConnectorError(f"{place.known_hosts} has no key of {names[0].decode()}")
+    return keys
+
+
+def _entry(line: bytes) -> HashedEntry | PlainEntry | None:
+    if not line.strip() or line.startswith((b"#", b"@")):
+        return None
+    try:
+        return HashedEntry.fromString(line) if line.startswith(b"|") else PlainEntry.fromString(line)
+    except (InvalidEntry, BadKeyError, ValueError):
+        return None  # a kind of key that Conch does not know: not one that it would accept either
+
+
+def _public_key(line: str) -> Key:
+    """From `ssh-ed25519 AAAA…`. ValueError."""
+    try:
+        return cast(Key, Key.fromString(line.strip().encode(), type="public_openssh"))
+    except (BadKeyError, ValueError, IndexError) as error:
+        raise ValueError(f"expected a public key such as ssh-ed25519 AAAA…: {type(error).__name__}") from None
+
+
+def check_host_key(text: str) -> None:
+    """ValueError: what was expected."""
+    for line in text.split(","):
+        _public_key(line)
+
+
+def _private_key(path: str, passphrase: Secret | None) -> Key:
+    try:
+        read = Key.fromFile(path, passphrase=None if passphrase is None else passphrase.reveal())
+    except OSError as error:
+        raise ConnectorError(f"{path}: {error.strerror}") from None
+    except EncryptedKeyError:
+        raise ConnectorError(f"{path}: is encrypted; expected the secret `passphrase`") from None
+    except (BadKeyError, ValueError):
+        # Not its text: a passphrase may be what it could not use.
+        raise ConnectorError(f"{path}: expected a private key, and its passphrase if it has one") from None
+    key = cast(Key, read)
+    if key.type() not in ("Ed25519", "EC"):
+        raise ConnectorError(
+            f"{path}: expected an ed25519 or ecdsa key; Conch signs with {key.type()} keys as servers no "
+            "longer accept"
+        )
+    return key
+
+
+class _Login:
+    """The keys that we offer, one after the other."""
+
+    def next_key(self) -> Key | None:
+        raise NotImplementedError
+
+    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
+        raise NotImplementedError
+
+    def done(self) -> None:
+        pass
+
+
+class _KeyLogin(_Login):
+    def __init__(self, key: Key) -> None:
+        self._key = key
+        self._offered = False
+
+    def next_key(self) -> Key | None:
+        offered, self._offered = self._offered, True
+        return None if offered else self._key.public()
+
+    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
+        return succeed(self._key.sign(octets))
+
+
+class _AgentLogin(_Login):
+    def __init__(self, agent: SSHAgentClient, blobs: Sequence[bytes]) -> None:
+        self._agent = agent
+        self._blobs = list(blobs)
+
+    def next_key(self) -> Key | None:
+        while self._blobs:
+            blob = self._blobs.pop(0)
+            try:
+                key = cast(Key, Key.fromString(blob, type="blob"))
+            except (BadKeyError, ValueError):
+                continue
+            if key.type() in ("Ed25519", "EC"):
+                return key
+        return None
+
+    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
+        signed: Deferred[bytes] = self._agent.signData(key.blob(), octets)
+        return signed
+
+    def done(self) -> None:
+        if self._agent.transport is not None:
+            self._agent.transport.loseConnection()
+
+
+# -- the line
+
+
+class _Quiet(Logger):
+    """Conch tells of every channel, at every password."""
+
+    def info(self, format: str | None = None, **kwargs: object) -> None:
+        pass
+
+    def debug(self, format: str | None = None, **kwargs: object) -> None:
+        pass
+
+
+def _once(protocol: Protocol) -> Factory[Protocol]:
+    """A factory for this one, which says nothing of itself."""
+    factory = Factory.forProtocol(lambda: protocol)
+    factory.noisy = False
+    return factory
+
+
+class _UserAuth(SSHUserAuthClient):
+    _log = _Quiet()
+    preferredOrder = [b"publickey"]  # noqa: N815, RUF012  Conch's
+
+    def __init__(self, user: str, instance: SSHConnection, login: _Login) -> None:
+        super().__init__(user.encode(), instance)
+        self._login = login
+
+    def getPublicKey(self) -> Key | None:  # noqa: N802  Conch's name
+        return self._login.next_key()
+
+    def signData(self, publicKey: Key, signData: bytes) -> Deferred[bytes]:  # noqa: N802, N803  Conch's
+        return self._login.sign(publicKey, signData)
+
+    def getPassword(self, prompt: bytes | None = None) -> None:  # noqa: N802  Conch's name
+        return None
+
+    def auth_keyboard_interactive(self) -> bool:
+        return False
+
+
+class _Sessions(SSHConnection):
+    _log = _Quiet()
+
+    def __init__(self, started: Callable[[], None]) -> None:
+        super().__init__()
+        self._started = started
+
+    def serviceStarted(self) -> None:  # noqa: N802  Conch's name
+        super().serviceStarted()
+        self._started()
+
+
+class _Transport(SSHClientTransport):
+    """From the connection to the session; `ready` fires once, with a ConnectorFailure if there is none."""
+
+    _log = _Quiet()
+
+    def __init__(self, host_keys: Sequence[Key], login: _Login, user: str, where: str) -> None:
+        self.up = False
+        self.ready: Deferred[None] = Deferred(lambda _: self.abort())
+        self.gone: Deferred[None] = Deferred()
+        self.sessions = _Sessions(self._started)
+        self._auth = _UserAuth(user, self.sessions, login)
+        self._host_keys = host_keys
+        self._where = where
+        self._problem: ConnectorFailure | None = None
+        # A host shows one of its keys: it must be one of those that we know.
+        known = {key.sshType() for key in host_keys}
+        self.supportedPublicKeys = [
+            name
+            for name in self.supportedPublicKeys
+            if name in known or (b"ssh-rsa" in known and name.startswith(b"rsa-sha2-"))
+        ]
+
+    def verifyHostKey(self, hostKey: bytes, fingerprint: bytes) -> Deferred[bool]:  # noqa: N802, N803
+        if Key.fromString(hostKey, type="blob") in self._host_keys:
+            return succeed(True)
+        # Permanent: somebody must look, and it may be somebody in between.
+        self._problem = ConnectorError(f"{self._where}: the host shows a key that is not the known one")
+        return fail(Failure(self._problem))
+
+    def connectionSecure(self) -> None:  # noqa: N802  Conch's name
+        self.requestService(self._auth)
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:  # noqa: N802  Conch's name
+        if reason == DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE:
+            self._refused()
+        super().sendDisconnect(reason, desc)
+
+    def receiveError(self, reasonCode: int, description: bytes) -> None:  # noqa: N802, N803  Conch's
+        super().receiveError(reasonCode, description)
+        if reasonCode == _TOO_MANY_TRIES and b"authentication failures" in description:
+            self._refused()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802  Twisted's name
+        self.up = False
+        super().connectionLost(reason)
+        if not self.ready.called:
+            why = "" if reason is None else f": {reason.getErrorMessage()}"
+            self.ready.errback(self._problem or ServerDown(f"{self._where}: the host hung up{why}"))
+        self.gone.callback(None)
+
+    def abort(self) -> None:
+        self.up = False
+        if self.transport is not None:
+            cast(ITCPTransport, self.transport).abortConnection()
+
+    def _refused(self) -> None:
+        self._problem = BadServerCredentials(f"{self._where}: the host does not accept our key")
+
+    def _started(self) -> None:
+        self.up = True
+        self.ready.callback(None)
+
+
+class _Command(SSHChannel):
+    """One command; `ended` fires once, with DroppedConnection if the line is lost first."""
+
+    name = b"session"
+    _log = _Quiet()
+
+    def __init__(self, command: bytes, given: Secret, most: int) -> None:
+        super().__init__()
+        self.ended: Deferred[Ended] = Deferred(lambda _: None)
+        self.sent = False
+        self._command = command
+        self._given = given
+        self._most = most
+        self._code: int | None = None
+        self._known = False
+        self._output = bytearray()
+        self._errors = bytearray()
+
+    def openFailed(self, reason: Failure) -> None:  # noqa: N802  Conch's name
+        self._lost("the host opens no session")
+
+    def channelOpen(self, specificData: bytes) -> None:  # noqa: N802, N803  Conch's
+        asked = self._line().sendRequest(self, b"exec", NS(self._command), wantReply=True)
+        asked.addCallbacks(self._running, lambda _: self._lost("the host runs no command"))
+
+    def _running(self, _: object) -> None:
+        self.sent = True
+        if self._given:
+            self.write(self._given.reveal())
+        self._line().sendEOF(self)
+
+    def _line(self) -> SSHConnection:
+        assert self.conn is not None  # noqa: S101  a channel that is open has one
+        return self.conn
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802  Conch's name
+        self._output += data[: max(0, self._most - len(self._output))]
+
+    def extReceived(self, dataType: int, data: bytes) -> None:  # noqa: N802, N803  Conch's
+        self._errors += data[: max(0, MOST_SAID - len(self._errors))]
+
+    def request_exit_status(self, data: bytes) -> None:
+        (self._code,) = struct.unpack(">L", data[:4])
+        self._known = True
+
+    def request_exit_signal(self, data: bytes) -> None:
+        self._known = True
+
+    def closed(self) -> None:
+        if self._known and not self.ended.called:
+            self.ended.callback(Ended(self._code, bytes(self._output), bytes(self._errors)))
+        else:
+            self._lost("the line broke while a command ran")
+
+    def _lost(self, what: str) -> None:
+        if not self.ended.called:
+            self.ended.errback(DroppedConnection(what))
