@@ -154,11 +154,16 @@ def scheme_of(secret: Secret) -> str:
 
 
 class Connector(Protocol):
-    """One endpoint's line. Owned by one courier at a time; not shared."""
+    """One endpoint's line. Owned by one courier at a time, who may have more than one password on the way."""
 
     security: Security
     accepts: Accepts
     fold: Fold
+    pipeline: int
+    """How many calls of `set_password` it takes at once on its one line; 1: one after the other. They are for
+    different accounts, and each ends by itself; when the line is lost, all that were on the way fail with
+    their outcome unknown.
+    """
 
     async def open(self, partition: str = "") -> None:
         """Make ready: connect, check the certificate, log in. Harmless when open. Raises ConnectorFailure."""

@@ -232,6 +232,7 @@ class EmulatedConnector:
         "delay": "seconds until each password is confirmed",
         "min_length": "the endpoint's own policy: a shorter password is refused",
         "max_length": "a longer password cannot be taken at all",
+        "pipeline": "how many passwords it takes at once on one line; 1 when not given",
         "history": "the endpoint's own policy: how many last passwords are refused; 0 is none",
         "schemes": "hash schemes that it takes, e.g. SSHA,SSHA256; none (the default) takes clear text only",
     }
@@ -245,12 +246,12 @@ class EmulatedConnector:
         self.fold: Fold = _FOLDS[given.choice("fold", FoldSetting.NONE)]
         secure = given.choice("security", SecuritySetting.SECURE) is SecuritySetting.SECURE
         self.security = Security.SECURE if secure else Security.NOT_SECURE
+        self.pipeline = given.count("pipeline", 1, least=1, most=1000)
         self._delay = given.number("delay", 0.0)
         self._min_length = given.count("min_length", 0)
         self._max_length = given.count("max_length", 0)
         self._history = given.count("history", 0, most=100)
         self._limited = bool(self._min_length or self._max_length)
-        self._endpoint.use_fold(self.fold)
         self._open = False
 
     async def open(self, partition: str = "") -> None:
@@ -271,6 +272,7 @@ class EmulatedConnector:
     async def set_password(self, account: Account, secret: Secret, options: PasswordOption) -> None:
         endpoint = self._endpoint
         endpoint.asked[Operation.SET_PASSWORD] += 1
+        endpoint.use_fold(self.fold)
         fault = endpoint.next_fault(Operation.SET_PASSWORD)
         if self._delay:
             await self._wait(self._delay)
@@ -285,6 +287,7 @@ class EmulatedConnector:
     async def change_password(self, account: Account, old: Secret, new: Secret) -> None:
         endpoint = self._endpoint
         endpoint.asked[Operation.CHANGE_PASSWORD] += 1
+        endpoint.use_fold(self.fold)
         fault = endpoint.next_fault(Operation.CHANGE_PASSWORD)
         if fault is not None:
             await self._suffer(fault)

@@ -39,6 +39,7 @@ from provserver.ldap.client import Address, LdapClient, LineError, LineLost, Tru
 from provserver.ldap.filters import (
     Filter,
     FilterSyntaxError,
+    Present,
     Scope,
     escape_value,
     parse_filter,
@@ -77,6 +78,8 @@ class LdapConnector:
         "they replace the attribute as they are; none (the default): clear text only",
         "ppolicy": "yes: a reset that must be changed at next logon sets pwdReset, one that unlocks removes "
         "pwdAccountLockedTime; no (the default): these wishes are passed over",
+        "pipeline": "how many passwords may be on the way over one line before the first is confirmed; 32 when"
+        " not given; 1: one after the other",
         "timeout": "seconds for connecting, and for each answer; 10 when not given",
     }
     secret_names: ClassVar[Mapping[str, str]] = {"bind_password": "the password that belongs to bind_dn"}
@@ -109,6 +112,7 @@ class LdapConnector:
         self.accepts: Accepts = given.accepts("schemes")
         self._attribute = given.text("attribute", "userPassword")
         self._ppolicy = given.flag("ppolicy", False)
+        self.pipeline = given.count("pipeline", 32, least=1, most=1000)
         self._patience = given.number("timeout", 10.0, least=0.1, most=600.0)
         self._locate = _Locator(given)
         self._client: LdapClient | None = None
@@ -144,7 +148,6 @@ class LdapConnector:
             await client.close()
 
     async def set_password(self, account: Account, secret: Secret, options: PasswordOption) -> None:
-        await self.open()
         client = self._line()
         dn = await self._dn(client, account)
         try:
@@ -177,8 +180,26 @@ class LdapConnector:
     def explore(self) -> AsyncIterator[Account]:
         raise NotSupported("an LDAP endpoint cannot be explored yet")
 
+    async def locate(self, account: Account) -> str:
+        """What the account is called at the directory, where it must be. ConnectorFailure."""
+        await self.open()
+        client = self._line()
+        dn = await self._dn(client, account)
+        if self._locate.dn:
+            try:
+                await client.search(dn, Scope.BASE, Present("objectClass"), ["1.1"])
+            except LineError as error:
+                raise DroppedConnection(str(error)) from None
+            except Refusal as refusal:
+                raise _set_failure(refusal, dn) from None
+        return dn
+
     def _line(self) -> LdapClient:
-        assert self._client is not None  # noqa: S101  open() has returned
+        """The line as it is: a lost one is not made anew while others find out that it is lost.
+        DroppedConnection.
+        """
+        if self._client is None or not self._client.connected:
+            raise DroppedConnection("the line is closed")
         return self._client
 
     async def _dn(self, client: LdapClient, account: Account) -> str:

@@ -23,8 +23,9 @@ from provserver.connectors.contract import (
     scheme_of,
 )
 from provserver.delivery.events import MEANINGS, ConnectorBroken, Outcome, outcome_of
+from provserver.delivery.lines import Courier, Line
 from provserver.delivery.parcels import Parcel
-from provserver.delivery.retry import Hold, RetryPolicy
+from provserver.delivery.retry import Hold, policy_of
 from provserver.directory.entries import EntryId
 from provserver.imps.endpoints import Endpoint
 from provserver.storage.contract import Delivery, DeliveryState, MarkFate
@@ -57,16 +58,22 @@ class Ending(NamedTuple):
     mark: MarkFate
     detail: str = ""
     due: float = 0.0
+    charged: bool = True
+    """Whether it counts as one of the delivery's attempts: not when it was never sent, because of others."""
 
 
 class EndpointDown(Exception):
-    """The line could not be opened, for a reason that concerns whatever waits for this endpoint."""
+    """No line can be had, for a reason that concerns whatever waits for this endpoint."""
 
     def __init__(self, endpoint: Endpoint, failure: ConnectorFailure, ending: Ending) -> None:
         super().__init__(str(failure))
         self.endpoint = endpoint
         self.failure = failure
         self.ending = ending
+
+
+class EndpointPaused(Exception):
+    """An administrator wants nothing to be sent there for now."""
 
 
 class _Stop(Exception):
@@ -78,38 +85,34 @@ class _Stop(Exception):
         self.detail = detail
 
 
-class Courier:
-    """One line to an endpoint, and the version of the endpoint's entry that it was made for."""
-
-    __slots__ = ("connector", "used", "version")
-
-    def __init__(self) -> None:
-        self.connector: Connector | None = None
-        self.version = 0
-        self.used = False
-        """Whether a password went over the line since it was opened: such a line may have died unnoticed."""
-
-    async def hang_up(self) -> None:
-        self.used = False
-        if self.connector is not None:
-            await self.connector.close()
-
-
 _OPTIONS = tuple(PasswordOption(flags) for flags in range(16))
 _ENCODED = PasswordOption.ENCODED.value
 _UPDATED = Ending(Outcome.UPDATED, DeliveryState.UPDATED, MarkFate.ENDED)
 
 
 class Attempts:
-    """Makes attempts; keeps nothing between them."""
+    """Makes attempts; keeps nothing between them. `random`: uniformly from 0 to 1."""
 
-    def __init__(self, facts: Facts, open_seal: OpenSeal, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        open_seal: OpenSeal,
+        wall: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
         self._facts = facts
         self._open_seal = open_seal
         self._wall = wall
+        self._random = random
+
+    async def endpoint(self, endpoint: EntryId) -> Endpoint | None:
+        """The endpoint as it is now."""
+        return await self._facts.endpoint(endpoint)
 
     async def make(self, endpoint_id: EntryId, courier: Courier, parcel: Parcel) -> Ending:
-        """One attempt, from the look at the endpoint to its end. EndpointDown; nothing else."""
+        """One attempt, from the look at the endpoint to its end. EndpointDown, EndpointPaused; nothing
+        else.
+        """
         endpoint: Endpoint | None = None
         try:
             known = parcel.known
@@ -120,20 +123,34 @@ class Attempts:
                 secret = None
             if endpoint.propagation_disabled:
                 raise _Stop(Outcome.NOT_ENABLED, DeliveryState.HELD)
+            if endpoint.paused:
+                raise EndpointPaused
             await self._send(endpoint, courier, parcel, account, secret)
         except _Stop as stop:
             return Ending(stop.outcome, stop.state, _nothing_sent(parcel), stop.detail)
         except ConnectorFailure as failure:
-            if not MEANINGS[outcome_of(failure)].line_is_good:
-                await _hang_up(courier)
             return self.after_failure(endpoint, parcel, failure)
-        except EndpointDown:
-            await _hang_up(courier)
+        except (EndpointDown, EndpointPaused):
             raise
         except Exception as error:
-            await _hang_up(courier)
             return self.after_failure(endpoint, parcel, _broken(error))
         return _UPDATED
+
+    async def probe(self, endpoint: Endpoint, courier: Courier) -> None:
+        """Open a line that carries nothing. ConnectorFailure: it cannot be had."""
+        try:
+            line = courier.line
+            if line is None or line.version != endpoint.version:
+                line = await self._equip(courier, endpoint)
+            if endpoint.require_secure:
+                _demand_security(line.connector)
+        except _Stop:
+            return  # the delivery that tries next is told what is wrong
+        try:
+            await line.open()
+        except Exception as error:
+            await courier.hang_up(line)
+            raise error if isinstance(error, ConnectorFailure) else _broken(error) from None
 
     def after_failure(self, endpoint: Endpoint | None, parcel: Parcel, failure: ConnectorFailure) -> Ending:
         """What a failure means for a parcel: retried, held, cancelled, or updated after all."""
@@ -143,10 +160,9 @@ class Attempts:
             parcel.maybe_set = True
         if parcel.superseded:
             return self.superseded(parcel)
-        retry = (
-            RetryPolicy() if endpoint is None else RetryPolicy(endpoint.retry_limit, endpoint.retry_interval)
+        next_step = policy_of(endpoint).next(
+            parcel.delivery.attempts + 1, failure, self._wall(), self._random
         )
-        next_step = retry.next(parcel.delivery.attempts + 1, failure, self._wall())
         outcome, mark = outcome_of(failure), _nothing_sent(parcel)
         if isinstance(next_step, Hold):
             return Ending(outcome, DeliveryState.HELD, mark, str(failure))
@@ -154,6 +170,15 @@ class Attempts:
             # Kept through later failures: the refusal of a repeat is understood by it, after a restart too.
             outcome = Outcome.OUTCOME_UNKNOWN
         return Ending(outcome, DeliveryState.RETRYING, mark, str(failure), next_step.due)
+
+    def unsent(self, parcel: Parcel, outcome: Outcome, detail: str = "") -> Ending:
+        """Back to the outbox as it came, to go when the endpoint takes it: nothing was tried."""
+        if parcel.superseded:
+            return self.superseded(parcel)
+        if parcel.maybe_set:
+            outcome = Outcome.OUTCOME_UNKNOWN
+        mark = _nothing_sent(parcel)
+        return Ending(outcome, DeliveryState.RETRYING, mark, detail, self._wall(), charged=False)
 
     def superseded(self, parcel: Parcel) -> Ending:
         return Ending(Outcome.OUT_OF_DATE, DeliveryState.CANCELLED, _nothing_sent(parcel))
@@ -172,48 +197,74 @@ class Attempts:
     async def _send(
         self, endpoint: Endpoint, courier: Courier, parcel: Parcel, account: Account, secret: Secret | None
     ) -> None:
-        connector = courier.connector
-        if connector is None or courier.version != endpoint.version:
-            connector = await self._equip(courier, endpoint)
-        if parcel.delivery.options & _ENCODED:
-            if secret is None:
-                secret = self._unsealed(parcel)
-            _demand_scheme(connector, secret)
-        if endpoint.require_secure:
-            _demand_security(connector)
-        await self._open(endpoint, connector, parcel)
-        try:
-            await self._set(endpoint, connector, parcel, account, secret)
-        except DroppedConnection as dropped:
-            parcel.maybe_set = parcel.maybe_set or dropped.outcome_unknown
-            if not courier.used:
+        dropped: DroppedConnection | None = None
+        while True:
+            line = courier.line
+            if line is None or line.version != endpoint.version:
+                line = await self._equip(courier, endpoint)
+            if parcel.delivery.options & _ENCODED:
+                if secret is None:
+                    secret = self._unsealed(parcel)
+                _demand_scheme(line.connector, secret)
+            if endpoint.require_secure:
+                _demand_security(line.connector)
+            line.load += 1
+            try:
+                await self._open(endpoint, courier, line, parcel, dropped)
+                await self._set(endpoint, line.connector, parcel, account, secret)
+                line.used = True
+                return
+            except DroppedConnection as failure:
+                parcel.maybe_set = parcel.maybe_set or failure.outcome_unknown
+                await courier.hang_up(line)
+                if dropped is not None or not line.used:
+                    raise
+                # A line kept open may be dead without our knowing: one more try, on a new one, is part of
+                # this attempt.
+                dropped = failure
+            except Exception as error:
+                if not _leaves_the_line_good(error):
+                    await courier.hang_up(line)
                 raise
-            # A line kept open may be dead without our knowing: one more try, on a new one, is part of this
-            # attempt.
-            await _hang_up(courier)
-            await self._open(endpoint, connector, parcel)
-            await self._set(endpoint, connector, parcel, account, secret)
-        courier.used = True
+            finally:
+                line.load -= 1
+                if not line.load and courier.line is not line:
+                    await line.close()
 
-    async def _equip(self, courier: Courier, endpoint: Endpoint) -> Connector:
-        """A connector with the settings that the endpoint has now."""
-        await _hang_up(courier)
-        courier.connector = None
+    async def _equip(self, courier: Courier, endpoint: Endpoint) -> Line:
+        """A line with the settings that the endpoint has now; attempts on the one before end first."""
+        former, courier.line = courier.line, None
+        if former is not None and not former.load:
+            await former.close()
         try:
             connector = self._facts.connector(endpoint)
         except (LookupError, ValueError) as error:
             # Neither holds a secret: settings are named by key, seals by key id.
             raise _Stop(Outcome.NOT_CONFIGURED, DeliveryState.HELD, str(error)) from None
-        courier.connector = connector
-        courier.version = endpoint.version
-        return connector
+        line = courier.line = Line(connector, endpoint.version)
+        return line
 
-    async def _open(self, endpoint: Endpoint, connector: Connector, parcel: Parcel) -> None:
+    async def _open(
+        self,
+        endpoint: Endpoint,
+        courier: Courier,
+        line: Line,
+        parcel: Parcel,
+        dropped: DroppedConnection | None,
+    ) -> None:
+        """EndpointDown. `dropped`: how the line before this one ended, in the same attempt."""
+        was_up = line.up
         try:
-            await connector.open()
-        except ConnectorFailure as failure:
-            # Also when it is permanent: a hundred parcels must not mean a hundred failed logins.
-            raise EndpointDown(endpoint, failure, self.after_failure(endpoint, parcel, failure)) from None
+            await line.open()
+        except Exception as error:
+            failure = error if isinstance(error, ConnectorFailure) else _broken(error)
+            if dropped is not None and dropped.outcome_unknown:
+                ending = self.after_failure(endpoint, parcel, dropped)
+            else:
+                ending = self.unsent(parcel, outcome_of(failure), str(failure))
+            raise EndpointDown(endpoint, failure, ending) from None
+        if not was_up:
+            courier.opened()
 
     async def _set(
         self,
@@ -251,6 +302,12 @@ def _nothing_sent(parcel: Parcel) -> MarkFate:
     return MarkFate.ENDED if parcel.maybe_set else MarkFate.REMOVED
 
 
+def _leaves_the_line_good(error: Exception) -> bool:
+    if isinstance(error, ConnectorFailure):
+        return MEANINGS[outcome_of(error)].line_is_good
+    return isinstance(error, _Stop)
+
+
 def _demand_security(connector: Connector) -> None:
     if connector.security is not Security.SECURE:
         raise _Stop(Outcome.NOT_SECURE, DeliveryState.HELD)
@@ -272,10 +329,3 @@ def _broken(error: Exception) -> ConnectorBroken:
     text = f"{type(error).__name__}{where}"
     _log.error("a connector has a fault: {text}", text=text)
     return ConnectorBroken(text)
-
-
-async def _hang_up(courier: Courier) -> None:
-    try:
-        await courier.hang_up()
-    except Exception as error:
-        _log.error("a connector could not be closed: {kind}", kind=type(error).__name__)

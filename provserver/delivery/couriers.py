@@ -11,6 +11,7 @@ writer, answers in order).
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,14 +22,16 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from provserver.delivery.attempt import Attempts, Ending, Facts, OpenSeal
+from provserver.delivery.breaker import Breaker, BreakerSettings, Gate
 from provserver.delivery.driving import drive
 from provserver.delivery.events import Outcome, sentence
+from provserver.delivery.gate import EndpointGate, Standing
 from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
 from provserver.delivery.pool import Pool, PoolSettings, Told
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, JournalEvent, Store
 
-__all__ = ["Couriers", "CourierSettings", "Facts", "FirstAttempts", "OpenSeal"]
+__all__ = ["Couriers", "CourierSettings", "Facts", "FirstAttempts", "OpenSeal", "Standing"]
 
 _log = Logger(__name__)
 
@@ -40,8 +43,8 @@ BATCH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class CourierSettings:
-    """`concurrency`: lines to one endpoint. `idle`, `lease`, `grace`: seconds. `room`: claimed parcels in
-    memory."""
+    """`concurrency`: lines to one endpoint, where its entry says nothing. `idle`, `lease`, `grace`: seconds.
+    `room`: claimed parcels of one endpoint in memory."""
 
     concurrency: int = 4
     idle: float = 300.0
@@ -50,6 +53,7 @@ class CourierSettings:
     room: int = 256
     grace: float = 5.0
     """What is on its way when the server stops has this long to end."""
+    breaker: BreakerSettings | None = None
 
 
 def _nobody(parcel: Parcel, ending: Ending) -> None:
@@ -68,13 +72,16 @@ class Couriers(Service):
         wall: Callable[[], float],
         settings: CourierSettings | None = None,
         told: Told = _nobody,
+        random: Callable[[], float] = random.random,
     ) -> None:
+        """`random`: evenly from 0 to 1; for pauses, which need not be secret."""
         self._store = store
         self._clock = clock
         self._wall = wall
         self._settings = settings or CourierSettings()
         self._told = told
-        self._attempts = Attempts(facts, open_seal, wall)
+        self._random = random
+        self._attempts = Attempts(facts, open_seal, wall, random)
         self._pools: dict[EntryId, Pool] = {}
         self._newest: dict[EntryId, Newest] = {}
         self._out = 0
@@ -115,7 +122,7 @@ class Couriers(Service):
             if delivery.state is DeliveryState.CLAIMED:
                 parcels.append(self._take(delivery, first, known.get(delivery.id) if known else None))
             else:
-                self._wake(delivery.endpoint)
+                self.wake(delivery.endpoint)
         first.running = len(parcels)
         for parcel in parcels:
             if self.running:
@@ -142,6 +149,17 @@ class Couriers(Service):
         self._waiting.append(done)
         self._tell_drained()
         return done
+
+    # -- how it stands
+
+    def standing(self, endpoint: EntryId) -> Standing:
+        """How it stands with an endpoint; closed, when it had nothing to do with us yet."""
+        pool = self._pools.get(endpoint)
+        return pool.standing() if pool is not None else Standing(endpoint, Gate.CLOSED)
+
+    def standings(self) -> list[Standing]:
+        """Of all endpoints that had to do with us since the start."""
+        return [pool.standing() for pool in self._pools.values()]
 
     # -- the service
 
@@ -186,15 +204,25 @@ class Couriers(Service):
         return parcel
 
     def _new_pool(self, endpoint: EntryId) -> Pool:
+        settings = self._settings
         pool = self._pools[endpoint] = Pool(
             endpoint,
             self._store,
             self._attempts,
+            EndpointGate(
+                endpoint,
+                self._attempts,
+                Breaker(self._random, settings.breaker),
+                self._clock,
+                self._wall,
+                self._store.note,
+            ),
             self._clock,
             self._wall,
-            PoolSettings(self._settings.concurrency, self._settings.idle),
+            PoolSettings(settings.concurrency, settings.idle, settings.room),
             self._released,
             self._wake_at,
+            self.wake,
             self._told,
         )
         return pool
@@ -205,12 +233,15 @@ class Couriers(Service):
         if not record.parcels:
             del self._newest[parcel.delivery.user]
         self._out -= 1
+        account = parcel.delivery.account
+        if account in pool.asking:
+            pool.claim_again = True  # the store may be keeping something back for it at this moment
         if pool.claim_again and pool.size <= self._settings.room // 2:
-            self._wake(pool.endpoint)
+            self.wake(pool.endpoint)
         elif pool.blocked:
-            pool.blocked.discard(parcel.delivery.account)
+            pool.blocked.discard(account)
             if not pool.blocked:
-                self._wake(pool.endpoint)
+                self.wake(pool.endpoint)
         if self._waiting:
             self._tell_drained()
 
@@ -245,7 +276,7 @@ class Couriers(Service):
             return
         self._wake_at(self._wall() + LONGEST_SLEEP if then is None else then)
         for endpoint in endpoints:
-            self._wake(endpoint)
+            self.wake(endpoint)
 
     def _wake_at(self, when: float) -> None:
         """Look again at this wall-clock time, or earlier if that was said before."""
@@ -257,7 +288,8 @@ class Couriers(Service):
         self._alarm_at = when
         self._alarm = self._clock.callLater(sleep, self._look)
 
-    def _wake(self, endpoint: EntryId) -> None:
+    def wake(self, endpoint: EntryId) -> None:
+        """Ask now what is due for an endpoint."""
         if not self.running:
             return
         pool = self._pools.get(endpoint) or self._new_pool(endpoint)
@@ -270,13 +302,14 @@ class Couriers(Service):
         """Take what is due, as long as there is room for it."""
         pool.claiming = True
         try:
+            await pool.look()
             while self.running:
                 pool.claim_again = False
-                room = min(BATCH, self._settings.room - pool.size)
+                room = min(BATCH, pool.room)
                 if room <= 0:
                     pool.claim_again = True
                     return
-                busy = pool.busy()
+                busy = pool.asking = pool.busy()
                 rows = await self._store.claim(pool.endpoint, room, self._wall(), self._settings.lease, busy)
                 for row in rows:
                     self._take(row, None, None)
@@ -289,6 +322,7 @@ class Couriers(Service):
                     return
         finally:
             pool.claiming = False
+            pool.asking = frozenset()
 
     async def _counted(self, question: Coroutine[object, object, None]) -> None:
         """While a question is open, more may come of it: it counts as being on the way."""

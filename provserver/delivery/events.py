@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Final
 
 from provserver.connectors.contract import (
@@ -26,13 +26,9 @@ from provserver.connectors.contract import (
     PasswordPolicyViolation,
     ServerDown,
 )
+from provserver.journal.declared import Severity
 from provserver.ldap.results import ResultCode
-
-
-class Severity(Enum):
-    INFORMATION = "information"
-    WARNING = "warning"
-    ERROR = "error"
+from provserver.storage.contract import LOST_TRACK
 
 
 class ConnectorBroken(ConnectorFailure):
@@ -56,7 +52,7 @@ class Outcome(IntEnum):
     ACCESS_DENIED = 7010
     BAD_CREDENTIALS = 7011
     LINE_LOST = 7012
-    OUTCOME_UNKNOWN = 7013
+    OUTCOME_UNKNOWN = LOST_TRACK
     SERVER_DOWN = 7014
     BUSY = 7015
     OLD_PASSWORD_INCORRECT = 7016
@@ -67,6 +63,10 @@ class Outcome(IntEnum):
     CONNECTOR_BROKEN = 7022
     NEEDS_CLEAR_TEXT = 7023
     RELEASED = 7030
+    DROPPED = 7031
+    KEPT_TOO_LONG = 7032
+    RESTORED = 7033
+    PAUSED = 7034
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,35 @@ MEANINGS: Final[Mapping[Outcome, Meaning]] = {
     Outcome.RELEASED: Meaning(
         _INFO, "The server stopped before the password was sent.", code=ResultCode.CANCELED
     ),
+    Outcome.DROPPED: Meaning(
+        _WARNING, "An administrator dropped the delivery: nothing more is sent.", code=ResultCode.CANCELED
+    ),
+    Outcome.KEPT_TOO_LONG: Meaning(
+        _ERROR,
+        "The delivery was held for too long: its password was destroyed.",
+        code=ResultCode.TIME_LIMIT_EXCEEDED,
+    ),
+    Outcome.RESTORED: Meaning(
+        _WARNING,
+        "The store was restored from a backup: held, since the account may have a newer password.",
+        code=ResultCode.CANCELED,
+    ),
+    Outcome.PAUSED: Meaning(
+        _INFO, "Deliveries to the endpoint are paused: nothing was sent.", code=ResultCode.CANCELED
+    ),
+}
+
+
+class EndpointEvent(IntEnum):
+    """What becomes of a whole endpoint; the value is the event id."""
+
+    UNREACHABLE = 7040
+    BACK = 7041
+
+
+ENDPOINT_MEANINGS: Final[Mapping[EndpointEvent, Meaning]] = {
+    EndpointEvent.UNREACHABLE: Meaning(_ERROR, "The endpoint cannot be reached, or fails: deliveries wait."),
+    EndpointEvent.BACK: Meaning(_INFO, "The endpoint is back: deliveries go on."),
 }
 
 _BY_FAILURE: Final[Mapping[type[ConnectorFailure], Outcome]] = {

@@ -87,7 +87,7 @@ class Parcel:
         self.first = first
         self.known = known
         """What the exchange has in hand; None: to be read, and unsealed, when its turn comes."""
-        self.maybe_set = delivery.event == Outcome.OUTCOME_UNKNOWN
+        self.maybe_set = delivery.event in (Outcome.OUTCOME_UNKNOWN, Outcome.RESTORED)
         """An earlier attempt may have set this password."""
 
     @property

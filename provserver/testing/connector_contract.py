@@ -187,6 +187,24 @@ class ConnectorContract:
             await connector.set_password(self.account(), SECOND, PasswordOption.NONE)
             assert await self.has_password(self.account(), SECOND)
 
+    def test_it_takes_one_password_at_a_time_or_more(self) -> None:
+        assert getattr(self.make(), "pipeline", 1) >= 1
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_passwords_that_are_on_the_way_together_end_each_by_itself(self) -> None:
+        connector, missing = self.make(), self.missing_account()
+        if getattr(connector, "pipeline", 1) < 2 or missing is None:
+            pytest.skip("this connector takes one password at a time, or any account")
+        await connector.open()
+        both = [
+            Deferred.fromCoroutine(connector.set_password(account, FIRST, PasswordOption.NONE))
+            for account in (missing, self.account())
+        ]
+        with pytest.raises(ObjectMissing):
+            await both[0]
+        await both[1]
+        assert await self.has_password(self.account(), FIRST)
+
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
     async def test_opening_twice_and_closing_twice_are_harmless(self) -> None:
         connector = self.make()

@@ -13,6 +13,7 @@ from provserver.connectors.contract import Account, Connector
 from provserver.connectors.emulated import EmulatedEndpoints
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.couriers import Couriers, CourierSettings
+from provserver.delivery.events import EndpointEvent
 from provserver.directory.entries import EntryId
 from provserver.directory.names import DN
 from provserver.imps.endpoints import Endpoint
@@ -66,7 +67,7 @@ class FakeOutbox:
             self.rows[row.id] = replace(
                 row,
                 state=settlement.state,
-                attempts=row.attempts + 1,
+                attempts=row.attempts + settlement.charged,
                 due=settlement.due,
                 event=settlement.event,
                 text=settlement.text,
@@ -107,6 +108,10 @@ class FakeOutbox:
             return self.leases.get(row.id, float("inf")) <= now
         return row.state in (DeliveryState.PENDING, DeliveryState.RETRYING) and row.due <= now
 
+    def events(self) -> list[int]:
+        """What the journal was told of endpoints."""
+        return [note.event for note in self.notes if note.event in tuple(EndpointEvent)]
+
     def of(self, delivery: Delivery) -> list[DeliveryState]:
         return [settlement.state for settlement in self.settled if settlement.delivery == delivery.id]
 
@@ -124,6 +129,10 @@ class House:
         self.missing_accounts: set[EntryId] = set()
         self.seals_opened: list[DeliveryId] = []
         self.broken_seals = False
+        self.chance = 1.0
+        """What is drawn, whenever something is drawn from 0 to 1."""
+        self._connector_kinds: ConnectorKinds | None = None
+        self._kinds_then: dict[str, Any] = {}
         self._numbers = itertools.count(1)
         self.couriers = Couriers(
             store or self.outbox,
@@ -132,6 +141,7 @@ class House:
             self.clock,
             self.wall,
             settings,
+            random=lambda: self.chance,
         )
 
     def wall(self) -> float:
@@ -148,7 +158,9 @@ class House:
         return Account(account, DN.parse(f"cn={account},dc=im"))
 
     def connector(self, endpoint: Endpoint) -> Connector:
-        return ConnectorKinds(self.kinds).make(
+        if self._connector_kinds is None or self._kinds_then != self.kinds:
+            self._connector_kinds, self._kinds_then = ConnectorKinds(self.kinds), dict(self.kinds)
+        return self._connector_kinds.make(
             endpoint.connector, endpoint.settings, {}, self.clock, endpoint=endpoint.name
         )
 
@@ -219,10 +231,10 @@ class House:
     def holds(self, endpoint: str, account: str, password: str = "Harbour-Light-21") -> bool:
         return self.emulated[endpoint].holds(account, Secret.of_text(password))
 
-    def turn(self, seconds: float) -> None:
+    def turn(self, seconds: float, step: float = 0.5) -> None:
         """Let time pass, a little at a time, so that what becomes due on the way happens on the way."""
         left = seconds
         while left > 0:
-            step = min(left, 0.5)
+            step = min(left, step)
             self.clock.advance(step)
             left -= step

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 
 from provserver.connectors.contract import (
     AccessDenied,
-    BadServerCredentials,
     Busy,
     NotSupported,
     PasswordPolicyViolation,
@@ -23,6 +22,7 @@ from provserver.connectors.emulated import Operation
 from provserver.delivery.couriers import CourierSettings
 from provserver.delivery.events import Outcome
 from provserver.directory.entries import EntryId
+from provserver.imps.endpoints import RetryStyle
 from provserver.storage.contract import ChangeId, DeliveryState, MarkFate
 from provserver.vault.secret import Secret
 
@@ -125,22 +125,32 @@ class TestHandOver:
 
 
 class TestFailures:
-    def test_an_endpoint_that_is_down_is_tried_again_each_minute_until_it_is_back(self, house: House) -> None:
-        house.emulated["unix"].down()
+    def test_a_failure_that_passes_is_tried_again_each_minute(self, house: House) -> None:
+        house.emulated["unix"].refuse(lambda: Busy("later"), times=3)
         delivery = house.delivery("unix", "ada")
         house.couriers.hand_over([delivery])
         [settlement] = house.outbox.settled
-        assert (settlement.state, settlement.mark, settlement.event) == (RETRYING, MarkFate.REMOVED, 7014)
+        assert (settlement.state, settlement.mark, settlement.event) == (RETRYING, MarkFate.REMOVED, 7015)
         assert settlement.due == house.wall() + 60
         house.turn(130)
         assert house.outbox.of(delivery) == [RETRYING] * 3
-        house.emulated["unix"].mend()
         house.turn(60)
         assert house.outbox.of(delivery)[-1] is UPDATED
         assert house.holds("unix", "ada")
 
+    def test_pauses_grow_where_the_endpoint_says_so(self, house: House) -> None:
+        house.add_endpoint(
+            "unix", retry_style=RetryStyle.EXPONENTIAL, retry_interval=10.0, retry_cap=30.0, retry_limit=5
+        )
+        house.emulated["unix"].refuse(lambda: Busy("later"), times=4)
+        house.couriers.hand_over([house.delivery("unix", "ada")])
+        house.turn(120)
+        ends = [s.due - s.at for s in house.outbox.settled]
+        assert ends[:4] == [10, 20, 30, 30]
+        assert house.holds("unix", "ada")
+
     def test_after_ten_retries_it_is_held(self, house: House) -> None:
-        house.emulated["unix"].down()
+        house.emulated["unix"].refuse(lambda: Busy("later"))
         delivery = house.delivery("unix", "ada")
         house.couriers.hand_over([delivery])
         house.turn(3600)
@@ -181,10 +191,9 @@ class TestFailures:
         house.emulated["unix"].drop(times=1, after_taking_it=True)
         delivery = house.delivery("unix", "ada")
         house.couriers.hand_over([delivery])
-        house.emulated["unix"].down(times=1)
+        house.emulated["unix"].refuse(lambda: Busy("later"), times=1)
         house.turn(61)
         assert house.outbox.settled[-1].mark is MarkFate.ENDED, "the first attempt may have set it"
-        house.emulated["unix"].mend()
         house.turn(61)
         assert house.outbox.of(delivery) == [RETRYING, RETRYING, DeliveryState.UNVERIFIED]
 
@@ -202,16 +211,6 @@ class TestFailures:
         house.couriers.hand_over([delivery])
         assert house.outbox.of(delivery) == [UPDATED]
         assert house.emulated["unix"].asked[Operation.OPEN] == 2
-
-    def test_one_failed_login_speaks_for_everything_that_waits(self, house: House) -> None:
-        refusal = BadServerCredentials("49")
-        house.emulated["unix"].refuse(lambda: refusal, operation=Operation.OPEN, after=1.0)
-        deliveries = [house.delivery("unix", f"account-{n}", user=f"user-{n}") for n in range(100)]
-        for delivery in deliveries:
-            house.couriers.hand_over([delivery])
-        house.turn(2)
-        assert house.emulated["unix"].asked[Operation.OPEN] == 4
-        assert [house.outbox.of(delivery) for delivery in deliveries] == [[HELD]] * 100
 
     def test_a_dead_endpoint_slows_no_other(self, house: House) -> None:
         house.emulated["dead"].delay(100, operation=Operation.OPEN)

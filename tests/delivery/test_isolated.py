@@ -10,8 +10,10 @@ import pytest
 from delivery_house import House
 from twisted.internet.defer import Deferred
 
-from provserver.delivery.attempt import Attempts, Courier
+from provserver.connectors.contract import Security, ServerDown
+from provserver.delivery.attempt import Attempts
 from provserver.delivery.driving import drive
+from provserver.delivery.lines import Courier, Line
 from provserver.delivery.parcels import Newest, Parcel
 from provserver.directory.entries import EntryId
 from provserver.ldap.running import run
@@ -21,20 +23,21 @@ Begin = Callable[[Coroutine[Any, Any, Any]], object]
 
 
 class Connector:
-    """Takes its time to close."""
+    """Fails, and takes its time to close."""
+
+    security = Security.SECURE
 
     def __init__(self) -> None:
         self.closed: Deferred[None] = Deferred()
 
+    async def open(self) -> None:
+        pass
+
+    async def set_password(self, account: object, secret: object, options: object) -> None:
+        raise ServerDown("nobody answers")
+
     async def close(self) -> None:
         await self.closed
-
-
-class Broken:
-    """Facts that cannot be had."""
-
-    async def endpoint(self, endpoint: EntryId) -> object:
-        raise ZeroDivisionError(endpoint)
 
 
 def ignore(key: str, value: object, error: Exception | None) -> None:
@@ -48,13 +51,13 @@ def ignore(key: str, value: object, error: Exception | None) -> None:
 )
 def test_what_waits_while_it_handles_an_exception_leaves_none_behind(begin: Begin) -> None:
     house = House()
-    facts: Any = Broken()
-    attempts = Attempts(facts, house.open_seal, house.wall)
+    attempts = Attempts(house, house.open_seal, house.wall, lambda: 1.0)
     connectors = [Connector(), Connector()]
     for connector in connectors:
-        courier: Any = Courier()
-        courier.connector = connector
         parcel = Parcel(house.delivery("unix", "ada-unix"), Newest(ChangeId("change-1")))
+        courier = Courier(lambda: None)
+        made: Any = connector
+        courier.line = Line(made, house.endpoints[EntryId("unix")].version)
         begin(attempts.make(EntryId("unix"), courier, parcel))
         assert sys.exc_info() == (None, None, None)
     for connector in connectors:

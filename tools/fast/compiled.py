@@ -29,12 +29,16 @@ _ASYNC_GENERATOR: Final = "an asynchronous generator, which mypyc does not have"
 
 INTERPRETED: Final = {
     "imps/accounts.py": _ASYNC_GENERATOR,
-    "ldap/client.py": "waits for other servers; derives from ldaptor's classes",
-    "ldap/client_line.py": "waits for other servers; derives from ldaptor's classes",
+    "journal/alerts": "waits for other servers; threads and classes of the standard library",
+    "journal/metrics/page.py": "derives from Twisted's classes",
+    "journal/metrics/sources.py": "mypyc breaks off at what it awaits between samples",
+    "ldap/client.py": "waits for other servers; derives from Twisted's classes",
+    "ldap/client_line.py": "waits for other servers; derives from Twisted's classes",
     "ldap/controls": "values that mix in a class each (`NoValue`), which C structs cannot",
     "ldap/extended.py": "values that mix in a class each (`NoValue`), which C structs cannot",
     "ldap/values.py": "the base of the two above",
     "operations/copying.py": _TURNED,
+    "operations/monitoring/tree.py": _ASYNC_GENERATOR,
     "operations/paging.py": _ASYNC_GENERATOR,
     "operations/persisting.py": _TURNED,
     "operations/subtrees.py": _ASYNC_GENERATOR,
