@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from provserver.delivery.attempt import Attempts, Ending, Facts, OpenSeal
 from provserver.delivery.breaker import Breaker, BreakerSettings, Gate
 from provserver.delivery.driving import drive
+from provserver.delivery.due_time import DueTime
 from provserver.delivery.events import Outcome, sentence
 from provserver.delivery.gate import EndpointGate, Standing
 from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
@@ -78,10 +79,11 @@ class Couriers(Service):
         self._store = store
         self._clock = clock
         self._wall = wall
+        self._due_time = DueTime(wall, clock.seconds)
         self._settings = settings or CourierSettings()
         self._told = told
         self._random = random
-        self._attempts = Attempts(facts, open_seal, wall, random)
+        self._attempts = Attempts(facts, open_seal, self._due_time, random)
         self._pools: dict[EntryId, Pool] = {}
         self._newest: dict[EntryId, Newest] = {}
         self._out = 0
@@ -271,10 +273,10 @@ class Couriers(Service):
         drive(self._counted(self._find_due()), self._store_failed)
 
     async def _find_due(self) -> None:
-        endpoints, then = await self._store.endpoints_due(self._wall())
+        endpoints, then = await self._store.endpoints_due(self._due_time())
         if not self.running:
             return
-        self._wake_at(self._wall() + LONGEST_SLEEP if then is None else then)
+        self._wake_at(self._due_time() + LONGEST_SLEEP if then is None else then)
         for endpoint in endpoints:
             self.wake(endpoint)
 
@@ -284,7 +286,7 @@ class Couriers(Service):
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        sleep = min(max(when - self._wall(), SHORTEST_SLEEP), LONGEST_SLEEP)
+        sleep = min(max(when - self._due_time(), SHORTEST_SLEEP), LONGEST_SLEEP)
         self._alarm_at = when
         self._alarm = self._clock.callLater(sleep, self._look)
 
@@ -310,7 +312,9 @@ class Couriers(Service):
                     pool.claim_again = True
                     return
                 busy = pool.asking = pool.busy()
-                rows = await self._store.claim(pool.endpoint, room, self._wall(), self._settings.lease, busy)
+                rows = await self._store.claim(
+                    pool.endpoint, room, self._due_time(), self._settings.lease, busy
+                )
                 for row in rows:
                     self._take(row, None, None)
                 if rows and not self.running:
@@ -335,7 +339,7 @@ class Couriers(Service):
 
     def _store_failed(self, error: Exception) -> None:
         _log.error("the outbox could not be read: {kind}", kind=type(error).__name__)
-        self._wake_at(self._wall() + LONGEST_SLEEP)
+        self._wake_at(self._due_time() + LONGEST_SLEEP)
 
 
 def _stop_timer(result: object, timer: IDelayedCall) -> None:

@@ -122,6 +122,8 @@ class House:
 
     def __init__(self, settings: CourierSettings | None = None, store: Any = None) -> None:
         self.clock = Clock()
+        self.shift = 0.0
+        """Seconds by which the wall clock was set."""
         self.outbox = FakeOutbox()
         self.emulated = EmulatedEndpoints()
         self.kinds: dict[str, Any] = {"emulated": self.emulated.kind()}
@@ -145,7 +147,7 @@ class House:
         )
 
     def wall(self) -> float:
-        return START + self.clock.seconds()
+        return START + self.clock.seconds() + self.shift
 
     # -- Facts
 
