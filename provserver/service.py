@@ -89,6 +89,7 @@ from provserver.passwords.queues import UserQueues
 from provserver.passwords.rate import TestRate
 from provserver.passwords.renewing import Renewal, Resealing
 from provserver.passwords.resetting import AccountResets
+from provserver.passwords.room import Room
 from provserver.passwords.rules.listing import ListError
 from provserver.passwords.upgrading import Upgrades
 from provserver.passwords.user_changes import UserChanges
@@ -491,9 +492,10 @@ class ProvisioningServer(MultiService):
             propagation_wait=passwords.propagation_wait,
             partial_failure_result=passwords.partial_failure_result,
             echo_memory=passwords.echo_memory,
-            outbox_limit=self.settings.delivery.outbox_limit,
         )
         queues, new_id = UserQueues(), names(os.urandom)
+        delivery = self.settings.delivery
+        room = Room(store, self._wall, delivery.outbox_limit, delivery.outbox_age)
         managers = Managers(foundation.parameters, foundation.views)
         commits = Commits(
             store=store,
@@ -529,6 +531,7 @@ class ProvisioningServer(MultiService):
             settings=settings,
             passing=passing,
             commits=commits,
+            room=room,
             queues=queues,
             managers=managers,
         )
@@ -536,6 +539,7 @@ class ProvisioningServer(MultiService):
             store=store,
             passing=passing,
             commits=commits,
+            room=room,
             queues=queues,
             managers=managers,
             ring=self._keys,
@@ -551,6 +555,7 @@ class ProvisioningServer(MultiService):
             schemes_of=facts.schemes_of,
             managers=managers,
             commits=commits,
+            room=room,
             queues=queues,
             new_id=new_id,
             wall=self._wall,

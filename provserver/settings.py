@@ -390,7 +390,7 @@ class DeliverySettings:
     """Passwords on their way to endpoints."""
 
     concurrency: int = _setting(
-        4, "Deliveries to one endpoint at the same time, each on its own connection.", minimum=1, maximum=256
+        4, "Connections to one endpoint, where its provConcurrency says nothing.", minimum=1, maximum=256
     )
     idle_time: float = _seconds(60.0, "Seconds after which an unused connection to an endpoint is closed.")
     lease: float = _seconds(
@@ -398,6 +398,9 @@ class DeliverySettings:
     )
     outbox_limit: int = _setting(
         100_000, "Deliveries in the outbox; then new exchanges are refused as busy.", minimum=1
+    )
+    outbox_age: float = _seconds(
+        0.0, "Seconds a delivery may wait, not held, before new exchanges are refused as busy. 0: for ever."
     )
     held_time: float = _seconds(
         72 * 3600.0,

@@ -8,6 +8,7 @@ that no seen message uses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -86,7 +87,12 @@ class Message(Enum):
         "E", 9032, "MAC", "too many password checks for {account}: try again in {seconds} s", "ours"
     )
     OUTBOX_FULL = _Form("E", 9033, "MGU", "too many deliveries are waiting: try again later", "ours")
-    NOT_STORED = _Form("E", 9034, "MGU", "nothing was changed, since the server cannot store it: {why}", "ours")
+    OUTBOX_OLD = _Form(
+        "E", 9035, "MGU", "deliveries have been waiting for too long: see to the endpoints first", "ours"
+    )
+    NOT_STORED = _Form(
+        "E", 9034, "MGU", "nothing was changed, since the server cannot store it: {why}", "ours"
+    )
     BAD_CREDENTIALS = _Form(
         "E", 9040, "BGU", "Bind to provisioning server failed: wrong name or password", "ours"
     )
@@ -143,7 +149,11 @@ def account_name(endpoint_type: str, account: str, endpoint: str) -> str:
     return f"{endpoint_type} Account '{account}' on '{endpoint}'"
 
 
-def counts(updated: int, unchanged: int, failures: int, pending: int) -> str:
-    """The bracketed summary; `pending` is ours and only there when there is any."""
+def counts(updated: int, unchanged: int, failures: int, pending: int, failed_at: Iterable[str] = ()) -> str:
+    """The bracketed summary. `pending`, and behind the brackets the names of the endpoints that failed, are
+    ours and only there when there are any.
+    """
     tail = f", pending: {pending}" if pending else ""
-    return f"(accounts updated: {updated}, unchanged: {unchanged}, failures: {failures}{tail})"
+    names = ", ".join(sorted(set(failed_at)))
+    where = f"; failed: {names}" if names else ""
+    return f"(accounts updated: {updated}, unchanged: {unchanged}, failures: {failures}{tail}){where}"

@@ -25,7 +25,7 @@ from provserver.imps.parameters import (
     Parameters,
 )
 from provserver.journal.requests import Requests
-from provserver.ldap.results import Refusal, ResultCode
+from provserver.ldap.results import ResultCode
 from provserver.passwords.callers import Answer, Caller
 from provserver.passwords.changes import ENCODED, Change
 from provserver.passwords.credentials import Credentials, with_credentials
@@ -72,7 +72,6 @@ class ExchangeSettings:
     propagation_wait: float
     partial_failure_result: int
     echo_memory: float
-    outbox_limit: int
 
 
 class Commits:
@@ -165,11 +164,6 @@ class Commits:
         attempts = self.hand_over(commit, committed.cancelled, (user.id, change_id), known)
         return attempts, left_out
 
-    async def demand_room(self, part: float) -> None:
-        """Refusal BUSY: the outbox is filled to this part."""
-        if await self._store.outbox_size() >= self._settings.outbox_limit * part:
-            raise Refusal(ResultCode.BUSY, Message.OUTBOX_FULL.say())
-
     def hand_over(
         self,
         commit: Commit,
@@ -236,7 +230,8 @@ class Commits:
         """The answer after the first attempts, or after Propagation Wait."""
         attempts, left_out = outcome if outcome is not None else (FirstAttempts(), 0)
         await self.tried(attempts)
-        summary = counts(attempts.updated, left_out, attempts.failed, attempts.pending)
+        failed_at = [await self._name_of(endpoint) for endpoint in attempts.failed_at]
+        summary = counts(attempts.updated, left_out, attempts.failed, attempts.pending, failed_at)
         name = leaf_value(user.dn)
         if not attempts.failed:
             return Answer(ResultCode.SUCCESS, Message.PASSWORDS_UPDATED.say(user=name, counts=summary))
@@ -244,6 +239,10 @@ class Commits:
         # unless the setting asks for IMPS's answer.
         code = ResultCode(self._settings.partial_failure_result)
         return Answer(code, Message.PASSWORDS_UPDATE_FAILED.say(user=name, counts=summary))
+
+    async def _name_of(self, endpoint: EntryId) -> str:
+        known = await self._endpoints.get(endpoint)
+        return known.name if known is not None else "an endpoint that is gone"
 
     async def standing(self, user: Entry, subject: Subject) -> tuple[FirstAttempts, int]:
         """How the user's last change, which this account reported, stands now: as `committed`."""
@@ -259,6 +258,8 @@ class Commits:
                 attempts.pending += 1
             elif waiting or (status is not None and status.change == change and not status.good):
                 attempts.failed += 1
+                endpoint = await self._endpoints.of_account(account.dn)
+                attempts.failed_at += (endpoint.id,) if endpoint is not None else ()
             elif status is not None and status.change == change:
                 attempts.updated += 1
             else:

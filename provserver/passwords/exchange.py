@@ -34,6 +34,7 @@ from provserver.passwords.opinions import Kind, Opinion, Unasked
 from provserver.passwords.passing import Passing
 from provserver.passwords.queues import UserQueues, retried
 from provserver.passwords.rate import TestRate
+from provserver.passwords.room import Room
 from provserver.storage.contract import JournalEvent, Store
 from provserver.vault.keyring import KeyRing
 from provserver.vault.marking import Marker
@@ -57,6 +58,7 @@ class Exchange:
         settings: ExchangeSettings,
         passing: Passing,
         commits: Commits,
+        room: Room,
         queues: UserQueues,
         managers: Managers,
     ) -> None:
@@ -70,6 +72,7 @@ class Exchange:
         self._settings = settings
         self._passing = passing
         self._commits = commits
+        self._room = room
         self._queues = queues
         self._managers = managers
 
@@ -78,7 +81,7 @@ class Exchange:
         external policy's, if it was asked already; also below.
         """
         subject = await self._gates.subject(dn)
-        await self._commits.demand_room(_TESTS_LEAVE)
+        await self._room.demand(_TESTS_LEAVE)
         seconds = self._rate.admit(caller.key, subject.account.id) if opinion is None else 0.0
         if seconds:
             text = Message.TOO_MANY_TESTS.say(account=subject.name, seconds=f"{seconds:.0f}")
@@ -112,7 +115,7 @@ class Exchange:
         returns. `capture`: the change has waited at its agent.
         """
         subject = await self._gates.subject(dn)
-        await self._commits.demand_room(1.0)
+        await self._room.demand(1.0)
         try:
             owner = await self._gates.owner(subject)
             async with self._queues.turn(owner.user.id) as waited:

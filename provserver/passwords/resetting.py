@@ -37,6 +37,7 @@ from provserver.passwords.judging import Weak, current_policy
 from provserver.passwords.managers import Managers
 from provserver.passwords.policy import Policy
 from provserver.passwords.queues import UserQueues, retried
+from provserver.passwords.room import Room
 from provserver.storage.contract import (
     ChangeId,
     Commit,
@@ -67,6 +68,7 @@ class AccountResets:
         schemes_of: Callable[[Endpoint], Container[str]],
         managers: Managers,
         commits: Commits,
+        room: Room,
         queues: UserQueues,
         new_id: Callable[[], str],
         wall: Callable[[], float],
@@ -80,6 +82,7 @@ class AccountResets:
         self._schemes_of = schemes_of
         self._managers = managers
         self._commits = commits
+        self._room = room
         self._queues = queues
         self._new_id = new_id
         self._wall = wall
@@ -89,7 +92,7 @@ class AccountResets:
         NO_SUCH_OBJECT, OBJECT_CLASS_VIOLATION, CONSTRAINT_VIOLATION, UNWILLING_TO_PERFORM, BUSY.
         """
         subject = await self._gates.subject(dn)
-        await self._commits.demand_room(1.0)
+        await self._room.demand(1.0)
         owner = await self._inclusions.owner(subject.account)
         try:
             async with self._queues.turn(owner.id if owner is not None else subject.account.id):

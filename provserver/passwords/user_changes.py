@@ -22,6 +22,7 @@ from provserver.passwords.managers import Managers
 from provserver.passwords.opinions import Kind, Opinion, Unasked
 from provserver.passwords.passing import Passing
 from provserver.passwords.queues import UserQueues, retried
+from provserver.passwords.room import Room
 from provserver.storage.contract import Store
 from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
@@ -34,6 +35,7 @@ class UserChanges:
         store: Store,
         passing: Passing,
         commits: Commits,
+        room: Room,
         queues: UserQueues,
         managers: Managers,
         ring: KeyRing,
@@ -42,6 +44,7 @@ class UserChanges:
         self._store = store
         self._passing = passing
         self._commits = commits
+        self._room = room
         self._queues = queues
         self._managers = managers
         self._ring = ring
@@ -69,7 +72,7 @@ class UserChanges:
             raise Refusal(ResultCode.UNWILLING_TO_PERFORM, text)
         own = caller.identity.dn == dn
         if propagate:
-            await self._commits.demand_room(1.0)
+            await self._room.demand(1.0)
         try:
             async with self._queues.turn(user.id):
                 attempts = await retried(

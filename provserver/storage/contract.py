@@ -367,9 +367,9 @@ class Store(Protocol):
     async def claim(
         self, endpoint: EntryId, limit: int, now: float, lease: float, busy: frozenset[EntryId]
     ) -> Sequence[Delivery]:
-        """Take due deliveries of one endpoint (pending, retrying, or claimed with an expired lease, which then
-        have the event LOST_TRACK), oldest first, at most one an account, none for the accounts in `busy`; their echo marks are durable when
-        this returns."""
+        """Take due deliveries of one endpoint (pending, retrying, or claimed with an expired lease, which
+        then have the event LOST_TRACK), oldest first, at most one an account, none for the accounts in
+        `busy`; their echo marks are durable when this returns."""
 
     async def settle(self, settlement: Settlement) -> None:
         """Record, durably, how an attempt ended. A row that is gone (cancelled, dropped) is not an error."""

@@ -40,10 +40,9 @@ def updated(counts: str) -> str:
     )
 
 
-def failed(counts: str) -> str:
-    return (
-        f":ETA_E_0245<MGU>, Global User 'aokafor' and associated account passwords update failed: ({counts})"
-    )
+def failed(counts: str, at: str = "hpdev01") -> str:
+    user = "Global User 'aokafor' and associated account passwords"
+    return f":ETA_E_0245<MGU>, {user} update failed: ({counts}); failed: {at}"
 
 
 async def outbox(server: RunningServer) -> list[tuple[str, DeliveryState, int]]:
@@ -226,7 +225,9 @@ async def test_it_comes_as_soon_as_every_first_attempt_has_ended(provserver: Run
     provserver.clock.turn(0.5)
     assert not await answered(ad, asked, provserver)
     provserver.clock.turn(1)
-    assert (await ad.answer(asked)).text == failed("accounts updated: 1, unchanged: 1, failures: 1")
+    assert (await ad.answer(asked)).text == failed(
+        "accounts updated: 1, unchanged: 1, failures: 1", "ldap-hq"
+    )
 
 
 @pytest_twisted.ensureDeferred
@@ -470,3 +471,24 @@ async def test_a_stopping_server_tells_its_clients(provserver: RunningServer) ->
     assert [notice.result.code for notice in ad.notices] == [ResultCode.UNAVAILABLE]
     with pytest.raises(Hung):
         await ad.answer(asked)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_waits_for_too_long_refuses_more_until_it_is_gone(start_provserver: Starter) -> None:
+    server = await start_provserver(settings=["delivery.outbox_age=3600"])
+    ad = await wire(server, "psync-ad-corp")
+    server.endpoint("hpdev01").down()
+    assert "pending: 1" in (await ad.sync(ADA_AD, NEW)).text
+    server.clock.turn(3500)
+    assert (await ad.test(BORIS_AD, OTHER)).code == 0
+    server.clock.turn(200)
+    told = await ad.sync(BORIS_AD, OTHER)
+    assert (told.code, told.text) == (
+        ResultCode.BUSY,
+        ":ETA_E_9035<MGU>, deliveries have been waiting for too long: see to the endpoints first",
+    )
+    server.endpoint("hpdev01").mend()
+    server.clock.turn(1)
+    await server.delivered()
+    server.clock.turn(5)
+    assert (await ad.sync(BORIS_AD, OTHER)).code == 0
