@@ -173,7 +173,7 @@ def problem_of(connection: sqlite3.Connection) -> str:
         return f"is no store: {error}"
     if application != _APPLICATION_ID:
         return "is no store: it is an SQLite file of something else"
-    if version not in (FORMAT, *_FORMER_FORMATS):
+    if version != FORMAT and version not in _FORMER_FORMATS:
         return f"has format {version}; this version of provserver reads format {FORMAT}"
     return ""
 

@@ -84,7 +84,8 @@ class OutsideView:
 
     def marks(self) -> Iterator[bytes]:
         """The marks of what was sent, or is being sent."""
-        return (mark for (mark,) in self._each(sql.MARKS))
+        for (mark,) in self._each(sql.MARKS):
+            yield mark
 
     def entries(self) -> Iterator[Mapping[str, Attribute]]:
         """The attributes of each entry. StoreUnusable names the one that is damaged."""

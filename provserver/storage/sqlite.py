@@ -365,7 +365,8 @@ class SqliteStore:
 
 def _portions(many: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as one transaction is to alter."""
-    return (many[start : start + _AT_ONCE] for start in range(0, len(many), _AT_ONCE))
+    for start in range(0, len(many), _AT_ONCE):
+        yield many[start : start + _AT_ONCE]
 
 
 _BOUNDS: Final[dict[str, Any]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_help_names_every_command_and_is_0(capsys: pytest.CaptureFixture[str]) -
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for name, command in COMMANDS.items():
-        assert f"    {name} " in text
+        assert re.search(rf"^    {name}\s", text, re.MULTILINE)
         assert command.HELP.split()[0] in text
 
 

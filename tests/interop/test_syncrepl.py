@@ -23,6 +23,7 @@ from plugins.served_instance import (
     user_dn,
 )
 
+from provserver.directory.computed import OF_DELIVERIES
 from provserver.directory.names import DN, InvalidName
 from provserver.testing.slapd import SlapdProgram, SlapdServer, require_slapd
 
@@ -42,6 +43,7 @@ Entries = dict[str, dict[str, list[str]]]
 THEIR_OWN = {
     *("contextcsn", "entrycsn", "entrydn", "entryuuid", "subschemasubentry", "hassubordinates"),
     *("numsubordinates", "creatorsname", "modifiersname", "provpasswordchangeid"),
+    *OF_DELIVERIES,
 }
 """What a server says of its own entries, and what is not replicated when it is no value of its type: an
 author that is a command, the exchange that never set a password."""
