@@ -1,8 +1,8 @@
-"""A disk that is full, and a store that somebody else locks: what cannot be stored is refused in plain words,
-nothing that was acknowledged is lost, and the server recovers by itself.
+"""A disk that is full, and a store that somebody else locks: what cannot be stored is refused in plain
+words, nothing that was acknowledged is lost, and the server recovers by itself.
 
-The system is told that the server's files may not grow (RLIMIT_FSIZE), which to SQLite is a disk that takes no
-more, and can be taken back.
+The system is told that the server's files may not grow (RLIMIT_FSIZE), which to SQLite is a disk that takes
+no more, and can be taken back.
 """
 
 from __future__ import annotations

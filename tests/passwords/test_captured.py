@@ -141,10 +141,12 @@ async def test_a_change_that_did_not_wait_forgets_what_the_one_before_it_said(
     ad = await wire(server, "psync-ad-corp")
     assert (await told(server, ad, ADA_AD, NEW, waited=HOUR)).code == 0
     entry = await server.entry(user_dn("aokafor"))
-    assert entry is not None and "provcapturedchange" in entry.attributes
+    assert entry is not None
+    assert "provcapturedchange" in entry.attributes
     assert (await ad.sync(ADA_AD, OTHER)).code == 0
     entry = await server.entry(user_dn("aokafor"))
-    assert entry is not None and "provcapturedchange" not in entry.attributes
+    assert entry is not None
+    assert "provcapturedchange" not in entry.attributes
 
 
 @pytest_twisted.ensureDeferred
