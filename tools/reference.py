@@ -15,6 +15,8 @@ from provserver.agents.decisions import MEANINGS as ENDINGS
 from provserver.agents.keys import KEYS
 from provserver.agents.options import COMMANDS as AGENT_COMMANDS
 from provserver.agents.options import ENVIRONMENT as AGENT_ENVIRONMENT
+from provserver.agents.pam import CONF as PAM_CONF
+from provserver.agents.pam import form as pam_form
 from provserver.cli.main import COMMANDS, parser
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.declared import DECLARED
@@ -123,6 +125,20 @@ def psync_agent() -> str:
     ]
     lines += ["reached.", "", "## Environment", "", "| variable | |", "|---|---|"]
     lines += [f"| `{name}` | {text} |" for name, text in AGENT_ENVIRONMENT.items()]
+    lines += ["", "## pam-agent", ""]
+    lines += [
+        "The same commands but `sample`; ACCOUNT is `PAM_USER` where it is not given. The conf file is",
+    ]
+    lines += [
+        f"`--conf`, else `{PAM_CONF}`; its defaults are other ones for:",
+        "",
+        "| key | default |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| `{name}` | {'this host' if name == 'endpoint_name' else f'`{value}`'} |"
+        for name, value in pam_form().defaults.items()
+    ]
     lines += ["", "## Keys of the conf file", ""]
     lines += ["How sure we are that CA's agent has the key: documented, remembered; or it is ours."]
     section = ""

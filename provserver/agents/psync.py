@@ -1,8 +1,7 @@
 """The conversation of a PSYNC agent: the two or four requests that a password change on an endpoint makes.
 
 Search the account, set `eTTestPassword` (may be vetoed), search again, set `eTSyncPassword`. Source: seed
-000 "Communication Flow"; base and filter of the search are [K/G] (facts/imps.md 5.1). The agent as a
-program, with its conf file and spool, comes with a later release.
+000 "Communication Flow". On an asynchronous line, for the demo; the agent that people install is `command`.
 """
 
 from __future__ import annotations
@@ -10,19 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from provserver.agents.post import Post
 from provserver.ldap.client import Found, LdapClient
-from provserver.ldap.filters import And, Equality, Scope
+from provserver.ldap.filters import Scope, format_filter
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.vault.secret import Secret
 
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """Where an agent stands: its endpoint, and how accounts are looked up there."""
-
-    endpoint_dn: str
-    account_class: str
-    logon_attribute: str
+__all__ = ["AccountUnknown", "Post", "PsyncAgent", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +57,8 @@ class PsyncAgent:
 
     async def _account(self, logon: str) -> str:
         post = self._post
-        asked = And(
-            (
-                Equality("objectClass", post.account_class.encode()),
-                Equality(post.logon_attribute, logon.encode()),
-            )
-        )
-        request = f"search (&(objectClass={post.account_class})({post.logon_attribute}={logon}))"
+        asked = post.account(logon)
+        request = f"search {format_filter(asked)}"
         found: list[Found] = await self._client.search(post.endpoint_dn, Scope.SUBTREE, asked, ["1.1"])
         if len(found) != 1:
             self._seen(Step(request, ResultCode.SUCCESS, f"{len(found)} entries"))
