@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from provserver.delivery.breaker import Gate
 from provserver.delivery.couriers import Couriers
 from provserver.delivery.declared import DECLARED, FOUND, LOST
-from provserver.delivery.pool import Told
+from provserver.delivery.settling import Told
 from provserver.delivery.timing import TimedDeliveries
 from provserver.journal.alerts.channel import Outlet
 from provserver.journal.alerts.conditions import MIB, Endpoints, Outbox, StoreHealth, free_on

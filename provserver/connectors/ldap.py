@@ -78,8 +78,8 @@ class LdapConnector:
         "they replace the attribute as they are; none (the default): clear text only",
         "ppolicy": "yes: a reset that must be changed at next logon sets pwdReset, one that unlocks removes "
         "pwdAccountLockedTime; no (the default): these wishes are passed over",
-        "pipeline": "how many passwords may be on the way over one line before the first is confirmed; 32 when"
-        " not given; 1: one after the other",
+        "pipeline": "how many passwords may be on the way over one line before the first is confirmed; 32 by"
+        " default; 1: one after the other",
         "timeout": "seconds for connecting, and for each answer; 10 when not given",
     }
     secret_names: ClassVar[Mapping[str, str]] = {"bind_password": "the password that belongs to bind_dn"}

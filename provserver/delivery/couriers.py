@@ -28,7 +28,8 @@ from provserver.delivery.due_time import DueTime
 from provserver.delivery.events import Outcome, sentence
 from provserver.delivery.gate import EndpointGate, Standing
 from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
-from provserver.delivery.pool import Pool, PoolSettings, Told
+from provserver.delivery.pool import Pool, PoolSettings
+from provserver.delivery.settling import Told
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, JournalEvent, Store
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from provserver.connectors.contract import Account
 from provserver.delivery.events import Outcome
+from provserver.directory.entries import EntryId
 from provserver.imps.endpoints import Endpoint
 from provserver.storage.contract import ChangeId, Delivery, DeliveryState
 from provserver.vault.secret import Secret
@@ -37,6 +38,8 @@ class FirstAttempts:
     failed: int = 0
     pending: int = 0
     running: int = 0
+    failed_at: tuple[EntryId, ...] = ()
+    """The endpoints of those that failed."""
     _ended: Deferred[None] | None = field(default=None, repr=False)
 
     def ended(self) -> Deferred[None]:
@@ -50,7 +53,7 @@ class FirstAttempts:
     def stop_waiting(self) -> None:
         self._ended = None
 
-    def count(self, state: DeliveryState) -> None:
+    def count(self, state: DeliveryState, endpoint: EntryId) -> None:
         """A first attempt has ended in this state. What is retried, or gave way to a newer change, stays
         pending."""
         self.running -= 1
@@ -59,6 +62,7 @@ class FirstAttempts:
             self.pending -= 1
         elif state is DeliveryState.FAILED or state is DeliveryState.HELD:
             self.failed += 1
+            self.failed_at += (endpoint,)
             self.pending -= 1
         if not self.running and self._ended is not None:
             done, self._ended = self._ended, None

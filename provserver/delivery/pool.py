@@ -10,28 +10,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
-from typing import Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from provserver.delivery.attempt import Attempts, Ending, EndpointDown, EndpointPaused
+from provserver.delivery.attempt import Attempts, EndpointDown, EndpointPaused
 from provserver.delivery.breaker import Gate
 from provserver.delivery.driving import drive
-from provserver.delivery.events import Outcome, sentence
+from provserver.delivery.events import Outcome
 from provserver.delivery.gate import EndpointGate, Standing
 from provserver.delivery.lines import Courier
 from provserver.delivery.parcels import Parcel
+from provserver.delivery.settling import Settling, Told
 from provserver.directory.entries import EntryId
 from provserver.imps.endpoints import Endpoint
-from provserver.storage.contract import DeliveryState, JournalEvent, Settlement, Store
+from provserver.storage.contract import DeliveryState, Settlement, Store
 
 _log = Logger(__name__)
-
-SETTLE_AGAIN: Final[tuple[float, ...]] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds until an outcome that the store could not take is offered again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +39,6 @@ class PoolSettings:
     """Seconds after which a line that nobody used is closed."""
     room: int = 256
     """Claimed parcels in memory."""
-
-
-Told = Callable[[Parcel, Ending], None]
-"""Is told how each attempt ended."""
 
 
 class Pool:
@@ -77,16 +68,14 @@ class Pool:
         self.asking: frozenset[EntryId] = frozenset()
         """The same, while it is being asked."""
         self.size = 0
-        self._store = store
         self._attempts = attempts
         self._gate = gate
         self._clock = clock
-        self._wall = wall
         self._settings = settings
         self._released = released
         self._retrying = retrying
         self._wanted = wanted
-        self._told = told
+        self._settling = Settling(endpoint, store, clock, wall, told, self._settled)
         self._queue: deque[Parcel] = deque()
         self._accounts: dict[EntryId, deque[Parcel] | None] = {}
         """Accounts with a parcel that is not settled, and those that wait behind it."""
@@ -175,13 +164,13 @@ class Pool:
             self._starting = False
 
     def resume(self) -> None:
-        self._stopping = False
+        self._stopping = self._settling.stopping = False
         self._gate.resume()
         self.work()
 
     def stop(self) -> None:
         """Give back what no courier has yet; what is on its way goes on."""
-        self._stopping = True
+        self._stopping = self._settling.stopping = True
         self._gate.stop()
         if self._closing is not None:
             self._closing.cancel()
@@ -207,7 +196,7 @@ class Pool:
         waiting = self._queue
         while waiting and self._gate.shut:
             parcel = waiting.popleft()
-            self._settle(parcel, self._attempts.unsent(parcel, outcome, detail), tried=False)
+            self._settling.settle(parcel, self._attempts.unsent(parcel, outcome, detail), tried=False)
 
     def _see(self, endpoint: Endpoint) -> None:
         if endpoint.version != self._version:
@@ -249,13 +238,13 @@ class Pool:
                         queue.appendleft(parcel)
                         stays = False
                         break
-                    self._settle(parcel, down.ending)
+                    self._settling.settle(parcel, down.ending)
                     gate.unreachable(down.endpoint, down.failure)
                 except EndpointPaused:
-                    self._settle(parcel, attempts.unsent(parcel, Outcome.PAUSED), tried=False)
+                    self._settling.settle(parcel, attempts.unsent(parcel, Outcome.PAUSED), tried=False)
                     gate.pause(True)
                 else:
-                    self._settle(parcel, ending)
+                    self._settling.settle(parcel, ending)
                     if ending.outcome is not Outcome.UPDATED or not gate.at_rest:
                         gate.ended(ending.outcome, ending.detail)
         finally:
@@ -282,47 +271,16 @@ class Pool:
     def _lost(self, error: Exception) -> None:
         _log.error("a courier's round failed: {kind}", kind=type(error).__name__)
 
-    # -- settling
+    # -- what is settled
 
-    def _settle(self, parcel: Parcel, ending: Ending, *, tried: bool = True) -> None:
-        """`tried`: whether there was an attempt, which the logs should tell of."""
-        outcome, state, mark, detail, due, charged = ending
-        delivery = parcel.delivery
-        now = self._wall()
-        text = sentence(outcome, detail)
-        settlement = Settlement(
-            delivery.id, delivery.account, delivery.change, state, mark, now, int(outcome), text, due, charged
-        )
-        if tried:
-            self._told(parcel, ending)
-        first = parcel.first
-        if first is not None:
-            parcel.first = None
-            first.count(state)
-        drive(self._record(parcel, settlement, tried), self._lost)
-
-    async def _record(self, parcel: Parcel, settlement: Settlement, tried: bool) -> None:
-        """Until the store has it, the account has no other attempt: else order would be lost with the
-        record."""
-        delivery = parcel.delivery
-        for pause in chain(SETTLE_AGAIN, repeat(SETTLE_AGAIN[-1])):
-            try:
-                await self._store.settle(settlement)
-                break
-            except Exception as error:
-                _log.error(
-                    "the outcome of delivery {delivery} could not be stored: {kind}",
-                    delivery=delivery.id,
-                    kind=type(error).__name__,
-                )
-                if self._stopping:
-                    self._release(parcel)  # the next process finds it claimed, and sends it once more
-                    return
-                await _pause(self._clock, pause)
-        if tried:
-            self._store.note(_line(self.endpoint, parcel, settlement))
-        if settlement.state is DeliveryState.RETRYING and (settlement.charged or not self._gate.shut):
-            self._retrying(settlement.due)  # what was turned away is asked for when the gate opens
+    def _settled(self, parcel: Parcel, settlement: Settlement | None) -> None:
+        if (
+            settlement is not None
+            and settlement.state is DeliveryState.RETRYING
+            # What was turned away is asked for when the gate opens.
+            and (settlement.charged or not self._gate.shut)
+        ):
+            self._retrying(settlement.due)
         self._release(parcel)
 
     def _release(self, parcel: Parcel) -> None:
@@ -340,7 +298,7 @@ class Pool:
         self._released(self, parcel)
 
     def _give_back(self, parcel: Parcel) -> None:
-        self._settle(parcel, self._attempts.unsent(parcel, Outcome.RELEASED))
+        self._settling.settle(parcel, self._attempts.unsent(parcel, Outcome.RELEASED))
 
     # -- idle lines
 
@@ -368,30 +326,9 @@ class Pool:
             drive(courier.hang_up(courier.line), self._lost)
 
 
-async def _pause(clock: IReactorTime, seconds: float) -> None:
-    over: Deferred[None] = Deferred()
-    clock.callLater(seconds, over.callback, None)
-    await over
-
-
 def _is_up(courier: Courier) -> bool:
     return courier.line is not None and courier.line.up
 
 
 def _rounds_of(courier: Courier) -> int:
     return courier.rounds
-
-
-def _line(endpoint: EntryId, parcel: Parcel, settlement: Settlement) -> JournalEvent:
-    delivery = parcel.delivery
-    return JournalEvent(
-        settlement.at,
-        settlement.event,
-        settlement.text,
-        {
-            "account": delivery.account,
-            "endpoint": endpoint,
-            "change": delivery.change,
-            "state": settlement.state.value,
-        },
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from provserver.delivery.attempt import Ending
 from provserver.delivery.parcels import Parcel
-from provserver.delivery.pool import Told
+from provserver.delivery.settling import Told
 from provserver.storage.contract import DeliveryState
 
 

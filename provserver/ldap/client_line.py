@@ -232,7 +232,7 @@ class Line(Protocol):
         return answer
 
     def _look_at_the_clock(self) -> None:
-        """One timer for the line, set to when its oldest question is out of time: one each would cost more."""
+        """One timer for the line, set for its oldest question: one each would cost more."""
         self._alarm = None
         if self._asked:
             oldest = next(iter(self._asked.values()))

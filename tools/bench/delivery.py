@@ -125,6 +125,7 @@ class Bench:
         try:
             foundation = lay_foundation(instance.settings, instance.keys, schema, store)
             at_once(self._put_in_outbox(foundation))
+            store.keep()
         finally:
             at_once(store.close())
 

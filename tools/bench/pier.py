@@ -1,7 +1,7 @@
 """Real slapds as endpoints of our server: their accounts, and what our tree says of them.
 
-An account is `uid=<user>` below `ou=people` there, with no password yet; `operation=replace`, so that what our
-couriers send is byte for byte the modify that the load generator sends.
+An account is `uid=<user>` below `ou=people` there, with no password yet; `operation=replace`, so that what
+our couriers send is byte for byte the modify that the load generator sends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAP_SIZE: Final = 8 * 2**30
 
 
 class Pier:
-    """A slapd that is endpoint `name`. back-mdb, durable; who writes is no root, but somebody with the right."""
+    """A slapd that is endpoint `name`: back-mdb, durable; who writes is no root, but has the right."""
 
     def __init__(self, name: str, users: int, parent: Path, threads: int) -> None:
         self.name = name
@@ -86,7 +86,7 @@ def modify(user: int, password: bytes) -> ModifyRequest:
 
 
 def domain_ldif(users: int, agent: str, piers: Sequence[Pier]) -> Iterator[str]:
-    """Our side: users, their Active Directory account (from which an agent may report), those at the piers."""
+    """Our side: users, their Active Directory account (an agent reports it), and those at the piers."""
     yield f"dn: {NAMESPACE}\nobjectClass: eTNamespace\neTNamespaceName: OpenLDAP\n\n"
     yield f"dn: {AD}\nobjectClass: eTADSDirectory\nprovConnector: emulated\n\n"
     yield agent
