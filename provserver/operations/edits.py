@@ -128,7 +128,7 @@ class Edits:
         if password is not None:
             given = [schema.key(description) for _, description, _ in prepared]
             changed = await self._with_password(changed, password, given)
-        demand_sense(changed, self._rooms.meanings)
+        demand_sense(changed, self._rooms.meanings, entry)
         self._put(changed, entry.version)
         return changed
 

@@ -21,9 +21,13 @@ None: nothing.
 """
 
 
-def demand_sense(entry: Entry, meanings: Meanings) -> None:
-    """Refusal CONSTRAINT_VIOLATION: whoever reads the entry could do nothing with it."""
+def demand_sense(entry: Entry, meanings: Meanings, before: Entry | None = None) -> None:
+    """Refusal CONSTRAINT_VIOLATION: whoever reads the entry could do nothing with it. What was wrong in the
+    same way `before` is not this change's fault: an endpoint whose connector was uninstalled can be paused.
+    """
     problem_of = meanings.get(entry.text(STRUCTURAL_KEY))
     problem = problem_of(entry) if problem_of is not None else None
-    if problem is not None:
+    if problem_of is not None and problem is not None:
+        if before is not None and problem_of(before) == problem:
+            return
         raise Refusal(ResultCode.CONSTRAINT_VIOLATION, problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from harbour import ADA_AD, HPDEV01, LDAP_HQ, NEW, OTHER, administrator, holds, wire
+from harbour import ADA_AD, HPDEV01, LDAP_HQ, NEW, OTHER, administrator, holds, overwrite, wire
 
 from provserver.delivery.breaker import Gate
 from provserver.delivery.sense import sense_of_endpoint
@@ -172,3 +172,16 @@ async def test_while_an_endpoint_is_away_the_answer_counts_it_as_pending_without
     assert holds(provserver, "hpdev01", "aokafor", OTHER)
     told_of = [line.event for line in await provserver.journal() if line.event in (7040, 7041)]
     assert told_of == [7040, 7041]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_endpoint_that_is_broken_already_can_be_paused_but_not_broken_further(
+    provserver: RunningServer,
+) -> None:
+    """Its connector was uninstalled, say."""
+    await overwrite(provserver, LDAP_HQ, "provConnector", b"gone")
+    admin = await administrator(provserver)
+    assert (await admin.modify(LDAP_HQ, replace("provPaused", "TRUE"))).code is ResultCode.SUCCESS
+    told = await admin.modify(LDAP_HQ, replace("provConnector", "gone as well"))
+    assert told.code is ResultCode.CONSTRAINT_VIOLATION
+    assert (await admin.modify(LDAP_HQ, replace("provConnector", "emulated"))).code is ResultCode.SUCCESS
