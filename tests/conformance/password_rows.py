@@ -83,6 +83,11 @@ async def fill_the_outbox(server: RunningServer, patches: pytest.MonkeyPatch) ->
     assert (await admin.sync(ADA_AD, NEW)).code is C.SUCCESS
 
 
+async def let_a_delivery_wait(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    await fill_the_outbox(server, patches)
+    server.clock.turn(61)
+
+
 async def refuse_at_unix(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
     server.endpoint("hpdev01").refuse(lambda: AccessDenied("not you"))
 
@@ -173,6 +178,7 @@ TRIGGERS = [
     Row("another server holds the account", lambda c: c.sync(BEYOND, NEW), C.REFERRAL, "another server holds", "RFC 3296 5.2", scene="signposted"),
     Row("more tests than an agent may make", twice, C.BUSY, "too many password checks", "ours", who=AGENT, scene="watched"),
     Row("a test into a full outbox", lambda c: c.test(FRANCO_AD, NEW), C.BUSY, "too many deliveries are waiting", "ours", scene="full", first=fill_the_outbox),
+    Row("a sync while a delivery waits for too long", lambda c: c.sync(BORIS_UNIX, OTHER), C.BUSY, "deliveries have been waiting for too long", "ours", scene="aging", first=let_a_delivery_wait),
     Row("a sync into a full outbox", lambda c: c.sync(BORIS_UNIX, OTHER), C.BUSY, "too many deliveries are waiting", "ours", scene="full", first=fill_the_outbox),
     Row("too many that are hashed", lambda c: c.sync(ADA_AD, NEW), C.BUSY, "waiting to be hashed", "RFC 4511 A.2", who=AGENT, first=be_busy),
     Row("others keep changing the user", lambda c: c.sync(ADA_AD, NEW), C.BUSY, "others keep changing this user", "RFC 4511 A.2", who=AGENT, first=always_lose),

@@ -50,6 +50,7 @@ SCENES: Final = {
     "unsorted": Scene(("search.sort_limit=2",)),
     "watched": Scene(("passwords.tests_per_minute=1",)),
     "full": Scene(("delivery.outbox_limit=1", "passwords.propagation_wait=0")),
+    "aging": Scene(("delivery.outbox_age=60", "passwords.propagation_wait=0")),
     "hasty answers": Scene(("passwords.propagation_wait=0",)),
     "as IMPS": Scene(("passwords.partial_failure_result=1",)),
     "trusting": Scene(("passwords.require_protected_connection=false",)),

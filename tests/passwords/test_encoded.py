@@ -268,7 +268,7 @@ async def test_it_goes_where_its_scheme_is_taken_and_is_seen_to_fail_elsewhere(
     assert (told.code, told.text) == (
         0,
         ":ETA_E_0245<MGU>, Global User 'aokafor' and associated account passwords update failed: "
-        "(accounts updated: 1, unchanged: 1, failures: 2)",
+        "(accounts updated: 1, unchanged: 1, failures: 2); failed: AD-Corp, ldap-hq",
     )
     assert holds(provserver, "hpdev01", "aokafor", GIVEN)
     for account, endpoint in ((ADA_AD, "AD-Corp"), (ADA_LDAP, "ldap-hq")):
