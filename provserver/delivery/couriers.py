@@ -25,13 +25,14 @@ from provserver.delivery.attempt import Attempts, Ending, Facts, OpenSeal
 from provserver.delivery.breaker import Breaker, BreakerSettings, Gate
 from provserver.delivery.driving import drive
 from provserver.delivery.due_time import DueTime
-from provserver.delivery.events import Outcome, sentence
+from provserver.delivery.events import Outcome
 from provserver.delivery.gate import EndpointGate, Standing
+from provserver.delivery.noting import line_of
 from provserver.delivery.parcels import FirstAttempts, InHand, Newest, Parcel
 from provserver.delivery.pool import Pool, PoolSettings
 from provserver.delivery.settling import Told
 from provserver.directory.entries import EntryId
-from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, JournalEvent, Store
+from provserver.storage.contract import ChangeId, Delivery, DeliveryId, DeliveryState, Store
 
 __all__ = ["Couriers", "CourierSettings", "Facts", "FirstAttempts", "OpenSeal", "Standing"]
 
@@ -253,17 +254,9 @@ class Couriers(Service):
             self._waiting.pop(0).callback(None)
 
     def _tell_cancelled(self, cancelled: Sequence[Delivery]) -> None:
-        text = sentence(Outcome.OUT_OF_DATE)
+        now = self._wall()
         for delivery in cancelled:
-            fields = {
-                "user": delivery.user,
-                "account": delivery.account,
-                "endpoint": delivery.endpoint,
-                "change": delivery.change,
-                "delivery": delivery.id,
-                "state": DeliveryState.CANCELLED.value,
-            }
-            self._store.note(JournalEvent(self._wall(), int(Outcome.OUT_OF_DATE), text, fields))
+            self._store.note(line_of(delivery, Outcome.OUT_OF_DATE, DeliveryState.CANCELLED, now))
 
     # -- asking the store
 

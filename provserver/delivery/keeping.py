@@ -10,19 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from twisted.application.service import Service
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReactorTime
 
-from provserver.delivery.driving import drive
 from provserver.delivery.events import Outcome, sentence
+from provserver.delivery.hourly import Hourly
 from provserver.delivery.noting import line_of
 from provserver.storage.contract import Commit, DeliveryState, Store
 
-_log = Logger(__name__)
-
-INTERVAL: Final = 3600.0
-"""Seconds from one look to the next; the first is at the start."""
 _AT_ONCE: Final = 200
 """Deliveries in one transaction."""
 _BY: Final = "provserver"
@@ -37,35 +31,21 @@ class KeepingTimes:
     changes: float = 0.0
 
 
-class Keeping(Service):
-    """Looks once an hour."""
+class Keeping(Hourly):
+    """Looks for it at the start, too."""
 
     def __init__(
         self, store: Store, clock: IReactorTime, wall: Callable[[], float], times: KeepingTimes
     ) -> None:
+        super().__init__(
+            self._end_and_prune,
+            clock,
+            first=0.0,
+            trouble="old deliveries and log lines could not be removed",
+        )
         self._store = store
-        self._clock = clock
         self._wall = wall
         self._times = times
-        self._alarm: IDelayedCall | None = None
-
-    def startService(self) -> None:  # noqa: N802  Twisted's name
-        super().startService()  # type: ignore[no-untyped-call]
-        self._wait(0.0)
-
-    def stopService(self) -> None:  # noqa: N802  Twisted's name
-        super().stopService()  # type: ignore[no-untyped-call]
-        alarm, self._alarm = self._alarm, None
-        if alarm is not None:
-            alarm.cancel()
-
-    def _wait(self, seconds: float) -> None:
-        if self.running:
-            self._alarm = self._clock.callLater(seconds, self._look)
-
-    def _look(self) -> None:
-        self._alarm = None
-        drive(self._end_and_prune(), self._failed)
 
     async def _end_and_prune(self) -> None:
         now, times = self._wall(), self._times
@@ -75,7 +55,6 @@ class Keeping(Service):
             journal_before = now - times.journal if times.journal else 0.0
             changes_before = now - times.changes if times.changes else 0.0
             await self._store.prune(journal_before, changes_before)
-        self._wait(INTERVAL)
 
     async def _end_held(self, before: float, now: float) -> None:
         outcome = Outcome.KEPT_TOO_LONG
@@ -88,7 +67,3 @@ class Keeping(Service):
             )
             lines = tuple([line_of(delivery, outcome, DeliveryState.FAILED, now) for delivery in ended])
             await self._store.commit(Commit(now, _BY, journal=lines))
-
-    def _failed(self, error: Exception) -> None:
-        _log.error("old deliveries and log lines could not be removed: {error!r}", error=error)
-        self._wait(INTERVAL)

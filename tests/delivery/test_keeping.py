@@ -10,7 +10,7 @@ from harbour import ADA_AD, ADA_LDAP, ADA_UNIX, NEW, id_of, wire
 
 from provserver.connectors.contract import AccessDenied
 from provserver.delivery.events import Outcome
-from provserver.delivery.keeping import INTERVAL
+from provserver.delivery.hourly import INTERVAL
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import (
     ChangeId,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest_twisted
 from harbour import ADA_AD, ADA_LDAP, ADA_UNIX, NEW, OTHER, id_of, wire
 
+from provserver.delivery.hourly import INTERVAL
 from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
-from provserver.passwords.forgetting import INTERVAL
 from provserver.storage.contract import DeliveryState
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer
