@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import getpass
 import secrets
-import sys
-from pathlib import Path
 from typing import Final
 
 from provserver.cli.failure import CommandFailed
+from provserver.vault.first_line import Unreadable, first_line, name_of
 from provserver.vault.secret import Secret
 
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -19,22 +18,12 @@ _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 def read_password(source: str) -> Secret:
     """The first line of a file, or of standard input for `-`; UTF-8, with or without a byte order mark."""
-    name = "standard input" if source == "-" else source
     try:
-        if source == "-":
-            line = sys.stdin.buffer.readline()
-        else:
-            with Path(source).open("rb") as file:
-                line = file.readline()
-    except OSError as error:
-        raise CommandFailed(f"the password cannot be read from {name}: {error.strerror}") from None
-    try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        # Not the error's own text: it shows an octet of the password.
-        raise CommandFailed(f"the password cannot be read from {name}: expected UTF-8 text") from None
+        text = first_line(source)
+    except Unreadable as unreadable:
+        raise CommandFailed(str(unreadable)) from None
     if not text:
-        raise CommandFailed(f"{name} holds no password: expected it on the first line")
+        raise CommandFailed(f"{name_of(source)} holds no password: expected it on the first line")
     return Secret.of_text(text)
 
 

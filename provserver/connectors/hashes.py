@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from provserver.connectors.contract import Accepts, ConnectorError, PasswordIllFormed, SettingsError
 from provserver.connectors.libcrypt import LONGEST_PHRASE, NoLibcrypt, crypt, new_setting
 from provserver.connectors.registry import Settings
-from provserver.passwords import schemes
+from provserver.vault import schemes
 from provserver.vault.secret import Secret
 
 Random = Callable[[int], bytes]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
+from provserver.vault.first_line import Unreadable, first_line
 from provserver.vault.secret import Secret
 
 VARIABLE: Final = "ETAUTIL_PASSWORD"
@@ -32,7 +33,10 @@ def password_of(
     if given is not None:
         text = given
     elif file is not None:
-        text = _first_line(file)
+        try:
+            text = first_line(file)
+        except Unreadable as unreadable:
+            raise NoPassword(str(unreadable)) from None
     elif VARIABLE in environment:
         text = environment[VARIABLE]
     elif terminal.isatty():
@@ -43,20 +47,3 @@ def password_of(
         # RFC 4513 5.1.2: a bind without a password is anonymous, and many a server says that it succeeded.
         raise NoPassword("the password is empty")
     return Secret(text.encode("utf-8", "surrogateescape"))
-
-
-def _first_line(file: str) -> str:
-    name = "standard input" if file == "-" else file
-    try:
-        if file == "-":
-            line = sys.stdin.buffer.readline()
-        else:
-            with open(file, "rb") as opened:
-                line = opened.readline()
-    except OSError as error:
-        raise NoPassword(f"the password cannot be read from {name}: {error.strerror}") from None
-    try:
-        return line.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        # Not the error's own text: it shows an octet of the password.
-        raise NoPassword(f"the password cannot be read from {name}: expected UTF-8 text") from None

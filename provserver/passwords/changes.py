@@ -15,9 +15,9 @@ from provserver.passwords.credentials import CHANGE, Attributes, Credentials, ch
 from provserver.passwords.encoded import Encoded
 from provserver.passwords.gates import Subject
 from provserver.passwords.policy import CurrentPolicy
-from provserver.passwords.schemes import Derived
 from provserver.records import record
 from provserver.storage.contract import ChangeId, JournalEvent
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 OWN: Final = (PasswordOption.UNLOCK_ACCOUNT | PasswordOption.VALIDATE_PASSWORD).value

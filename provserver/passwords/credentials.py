@@ -15,11 +15,11 @@ from provserver.passwords.encoded import may_be_encoded, read_encoded
 from provserver.passwords.hashing import Hasher
 from provserver.passwords.history import History
 from provserver.passwords.profile import ProfileRules
-from provserver.passwords.schemes import Derived, UnreadableHash, parse
 from provserver.passwords.stamps import seconds_of, stamp
 from provserver.records import record
 from provserver.storage.contract import ChangeId
 from provserver.vault.keyring import KeyRing
+from provserver.vault.schemes import Derived, UnreadableHash, parse
 from provserver.vault.secret import Secret
 
 HASH: Final = "provPasswordHash"

@@ -19,8 +19,8 @@ from provserver.imps.messages import Reason
 from provserver.ldap.controls import PolicyError
 from provserver.ldap.results import ResultCode
 from provserver.passwords.gates import Closed
-from provserver.passwords.schemes import Argon2, Derived, parse
 from provserver.records import record
+from provserver.vault.schemes import Argon2, Derived, parse
 from provserver.vault.secret import Secret
 
 _OTHERS: Final = frozenset(

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from provserver.passwords.schemes import (
+from provserver.vault.schemes import (
     SALT_SIZE,
     Argon2,
     Derived,

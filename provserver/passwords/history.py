@@ -18,8 +18,8 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from provserver.passwords.schemes import Derived, Recipe, UnreadableHash, parse_source
 from provserver.vault.keyring import KeyId, KeyRing, Purpose, Randomness
+from provserver.vault.schemes import Derived, Recipe, UnreadableHash, parse_source
 
 LONGEST = 100
 """Values that one user can have, whatever the profile says: a history by days alone has no end."""

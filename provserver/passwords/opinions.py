@@ -21,9 +21,9 @@ from provserver.ldap.results import ResultCode
 from provserver.passwords.callers import Caller, fields_of
 from provserver.passwords.gates import Closed, Subject
 from provserver.passwords.reasons import PolicyRefusal
-from provserver.passwords.schemes import Derived
 from provserver.records import record
 from provserver.storage.contract import Store
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 

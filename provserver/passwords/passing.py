@@ -21,9 +21,9 @@ from provserver.passwords.hashing import Hasher, HashingBusy
 from provserver.passwords.judging import Weak, current_policy
 from provserver.passwords.opinions import Opinion
 from provserver.passwords.policy import CurrentPolicy, Policy
-from provserver.passwords.schemes import Derived
 from provserver.passwords.verdicts import Passed, Verdicts
 from provserver.vault.keyring import KeyRing
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 

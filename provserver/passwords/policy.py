@@ -23,8 +23,8 @@ from provserver.passwords.profile import ProfileRules, profile_dn
 from provserver.passwords.quality import refusals
 from provserver.passwords.reasons import PolicyRefusal, in_history
 from provserver.passwords.rules.listing import ListError
-from provserver.passwords.schemes import Derived
 from provserver.storage.contract import Store
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from provserver.directory.entries import Entry, EntryId
 from provserver.passwords.credentials import Credentials
-from provserver.passwords.schemes import Derived
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 KEPT_AT_MOST: Final = 10_000

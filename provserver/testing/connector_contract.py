@@ -38,7 +38,7 @@ from provserver.connectors.contract import (
     SettingsError,
 )
 from provserver.directory.names import DN
-from provserver.passwords.schemes import (
+from provserver.vault.schemes import (
     SALT_SIZE,
     Argon2,
     Derived,

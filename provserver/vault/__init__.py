@@ -1,4 +1,4 @@
-"""The type that holds a password, sealing, the key ring.
+"""The type that holds a password, how one is hashed and written down, sealing, the key ring.
 
 Imports nothing of ours; every package may import it. Start at `secret`.
 """

@@ -46,10 +46,10 @@ from provserver.ldap.messages import (
 )
 from provserver.ldap.results import ResultCode
 from provserver.passwords.hashing import Hasher
-from provserver.passwords.schemes import Derived
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import Told, WireClient, add, delete, replace
+from provserver.vault.schemes import Derived
 from provserver.vault.secret import Secret
 
 REACTOR: Any = reactor

@@ -16,10 +16,10 @@ from provserver.ldap.controls import PolicyError
 from provserver.ldap.extended import WhoAmI
 from provserver.ldap.extended import encode_request as extended
 from provserver.ldap.results import ResultCode
-from provserver.passwords.schemes import Argon2, Derived
 from provserver.testing.connector_contract import encode
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import replace
+from provserver.vault.schemes import Argon2, Derived
 from provserver.vault.secret import Secret
 
 C = ResultCode

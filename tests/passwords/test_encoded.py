@@ -44,7 +44,11 @@ from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
 from provserver.passwords.credentials import HASH_KEY
 from provserver.passwords.encoded import NotTaken, read_encoded
-from provserver.passwords.schemes import (
+from provserver.storage.contract import AccountStatus, DeliveryState
+from provserver.testing.pytest_plugin import Starter
+from provserver.testing.server import RunningServer, user_dn
+from provserver.testing.wire import Told, WireClient, add, replace
+from provserver.vault.schemes import (
     Argon2,
     Derived,
     Pbkdf2,
@@ -55,10 +59,6 @@ from provserver.passwords.schemes import (
     SaltedSha512,
     parse,
 )
-from provserver.storage.contract import AccountStatus, DeliveryState
-from provserver.testing.pytest_plugin import Starter
-from provserver.testing.server import RunningServer, user_dn
-from provserver.testing.wire import Told, WireClient, add, replace
 from provserver.vault.secret import Secret
 
 test = pytest_twisted.ensureDeferred

@@ -12,10 +12,10 @@ import pytest_twisted
 from harbour import ADA_AD, NEW, OTHER, PASSWORDS, wire
 
 from provserver.ldap.results import ResultCode
-from provserver.passwords import schemes
-from provserver.passwords.schemes import Argon2
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
+from provserver.vault import schemes
+from provserver.vault.schemes import Argon2
 from provserver.vault.secret import Secret
 
 RECIPE = Argon2(memory=128, iterations=1, lanes=1)

@@ -9,11 +9,11 @@ from harbour import ADA_AD, ADA_UNIX, NEW, OTHER, PASSWORDS, administrator, id_o
 from provserver.imps.parameters import AGENT_RESPONSE_THRESHOLD
 from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
-from provserver.passwords.schemes import Derived, Recipe
 from provserver.testing.connector_contract import encode
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import replace
+from provserver.vault.schemes import Derived, Recipe
 from provserver.vault.secret import Secret
 
 ADA = user_dn("aokafor")

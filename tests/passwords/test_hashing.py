@@ -18,7 +18,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
 
 from provserver.passwords.hashing import Hasher, HashingBusy, hashing_pool, recipe_for
-from provserver.passwords.schemes import (
+from provserver.settings import PasswordSettings, Settings
+from provserver.vault.schemes import (
     KEY_SIZE,
     SALT_SIZE,
     Argon2,
@@ -35,7 +36,6 @@ from provserver.passwords.schemes import (
     parse,
     parse_source,
 )
-from provserver.settings import PasswordSettings, Settings
 from provserver.vault.secret import Secret
 
 CHEAP: tuple[Recipe, ...] = (SaltedSha1(), SaltedSha256(), SaltedSha384(), SaltedSha512())

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provserver.passwords.history import LONGEST, History
-from provserver.passwords.schemes import Argon2, Derived, Recipe, SaltedSha256, SaltedSha512
 from provserver.vault.keyring import KeyRing
+from provserver.vault.schemes import Argon2, Derived, Recipe, SaltedSha256, SaltedSha512
 from provserver.vault.secret import Secret
 
 KEYS = KeyRing.generate()

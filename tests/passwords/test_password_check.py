@@ -16,12 +16,12 @@ from provserver.ldap.results import ResultCode
 from provserver.passwords.binding import PasswordCheck
 from provserver.passwords.credentials import HASH
 from provserver.passwords.hashing import Hasher
-from provserver.passwords.schemes import SALT_SIZE, Derived
 from provserver.settings import PasswordSettings
 from provserver.testing.clock import TurnedClock
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import user_dn
 from provserver.testing.wire import replace
+from provserver.vault.schemes import SALT_SIZE, Derived
 from provserver.vault.secret import Secret
 
 C = ResultCode

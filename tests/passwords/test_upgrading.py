@@ -12,11 +12,11 @@ from provserver.directory.entries import Entry
 from provserver.journal.events import Event
 from provserver.passwords.credentials import HASH_KEY
 from provserver.passwords.hashing import HashingBusy
-from provserver.passwords.schemes import Derived, Recipe, SaltedSha1, SaltedSha256, parse
 from provserver.passwords.upgrading import Upgrades
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import replace
+from provserver.vault.schemes import Derived, Recipe, SaltedSha1, SaltedSha256, parse
 from provserver.vault.secret import Secret
 
 test = pytest_twisted.ensureDeferred

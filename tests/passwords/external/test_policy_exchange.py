@@ -46,11 +46,11 @@ from provserver.ldap.extended import PasswordModify
 from provserver.ldap.extended import encode_request as extended
 from provserver.ldap.messages import ModifyRequest
 from provserver.ldap.results import ResultCode
-from provserver.passwords.schemes import Derived, Recipe
 from provserver.testing.certificates import make_certificates
 from provserver.testing.pytest_plugin import Starter
 from provserver.testing.server import RunningServer, user_dn
 from provserver.testing.wire import Told, WireClient, add, delete, replace
+from provserver.vault.schemes import Derived, Recipe
 from provserver.vault.secret import Secret
 
 PARAMETER = (

@@ -8,7 +8,7 @@ PHC strings are read without the prefix too, `$argon2i$` as well (OpenLDAP's mod
 built with libargon2), and the unsalted `{SHA}`, `{SHA256}`, `{SHA384}`, `{SHA512}` as the salted form with an
 empty salt.
 
-A recipe is a scheme with its parameters. Pure: no settings, no threads; `hashing` decides where a
+A recipe is a scheme with its parameters. Pure: no settings, no threads; `passwords.hashing` decides where a
 derivation runs.
 """
 
