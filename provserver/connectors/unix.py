@@ -177,7 +177,8 @@ def _optional(given: Settings, key: str) -> Command | None:
 
 def _ssh_runner(given: Settings, passphrase: Secret | None, reactor: object, patience: float) -> Runner:
     try:
-        from provserver.connectors.unixssh import SshPlace, SshRunner, check_host_key
+        from provserver.connectors.unixkeys import SshPlace, check_host_key
+        from provserver.connectors.unixssh import SshRunner
     except ImportError:
         raise SettingsError("host", "needs Conch: pip install 'provserver[ssh]'") from None
     place = SshPlace(

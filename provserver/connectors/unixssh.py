@@ -1,6 +1,7 @@
 """Commands over SSH, with Twisted Conch: the host's key is known, we log in with a key, the line stays open.
 
-Conch is an extra (`provserver[ssh]`); only this module imports it, and only an endpoint with a `host` this.
+Conch is an extra (`provserver[ssh]`); only this module and `unixkeys` import it, and only
+an endpoint with a `host` these.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -8,20 +9,17 @@ Conch is an extra (`provserver[ssh]`); only this module imports it, and only an 
 
 from __future__ import annotations
 
-import base64
 import shlex
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from twisted.conch.client.knownhosts import HashedEntry, PlainEntry
-from twisted.conch.error import ConchError, InvalidEntry
+from twisted.conch.error import ConchError
 from twisted.conch.ssh.agent import SSHAgentClient
 from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.connection import SSHConnection
-from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
+from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import (
     DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE,
     SSHClientTransport,
@@ -43,26 +41,13 @@ from provserver.connectors.contract import (
     ServerDown,
 )
 from provserver.connectors.unixcommand import MOST_SAID, Ended
+from provserver.connectors.unixkeys import AgentLogin, KeyLogin, Login, SshPlace, host_keys, private_key
 from provserver.vault.secret import Secret
 
 T = TypeVar("T")
 
 _TOO_MANY_TRIES = 2
 """What OpenSSH says with SSH_DISCONNECT_PROTOCOL_ERROR after too many failed logins."""
-
-
-@dataclass(frozen=True, slots=True)
-class SshPlace:
-    """One host and how we log in there. Exactly one of `known_hosts` and `host_key`, of `key_file` and
-    `agent`, is not empty."""
-
-    host: str
-    port: int
-    user: str
-    known_hosts: str
-    host_key: str
-    key_file: str
-    agent: str
 
 
 class SshRunner:
@@ -80,7 +65,7 @@ class SshRunner:
         if self._transport is not None and self._transport.up:
             return
         self._transport = None
-        keys = _host_keys(self._place)
+        keys = host_keys(self._place)
         login = await self._login()
         transport = _Transport(keys, login, self._place.user, self.where)
         endpoint = HostnameEndpoint(self._reactor, self._place.host, self._place.port, timeout=self._patience)
@@ -143,9 +128,9 @@ class SshRunner:
             if alarm.active():
                 alarm.cancel()
 
-    async def _login(self) -> _Login:
+    async def _login(self) -> Login:
         if self._place.key_file:
-            return _KeyLogin(_private_key(self._place.key_file, self._passphrase))
+            return KeyLogin(private_key(self._place.key_file, self._passphrase))
         endpoint = UNIXClientEndpoint(self._reactor, self._place.agent, timeout=self._patience)
         try:
             agent = SSHAgentClient()
@@ -153,130 +138,11 @@ class SshRunner:
             known = await agent.requestIdentities()
         except (ConnectError, ConchError, OSError) as error:
             raise ServerDown(f"the SSH agent at {self._place.agent} cannot be asked: {error}") from None
-        return _AgentLogin(agent, [blob for blob, _ in known])
+        return AgentLogin(agent, [blob for blob, _ in known])
 
 
 class _TooSlow(Exception):
     pass
-
-
-# -- whom we trust, and who we are
-
-
-def _host_keys(place: SshPlace) -> list[Key]:
-    """The keys that the host may show. ConnectorError."""
-    if place.host_key:
-        return [_public_key(line) for line in place.host_key.split(",")]
-    try:
-        with open(place.known_hosts, "rb") as file:
-            lines = file.read().splitlines()
-    except OSError as error:
-        raise ConnectorError(f"{place.known_hosts}: {error.strerror}") from None
-    names = [place.host.encode()] if place.port == 22 else [b"[%b]:%d" % (place.host.encode(), place.port)]
-    found, revoked = [], set()
-    for line in lines:
-        if line.startswith(b"@revoked"):
-            revoked.add(line.split()[-1] if len(line.split()) == 4 else line.split()[3])
-        entry = _entry(line)
-        if entry is not None and any(entry.matchesHost(name) for name in names):
-            found.append(entry.publicKey)
-    keys = [key for key in found if base64.b64encode(key.blob()) not in revoked]
-    if not keys:
-        raise ConnectorError(f"{place.known_hosts} has no key of {names[0].decode()}")
-    return keys
-
-
-def _entry(line: bytes) -> HashedEntry | PlainEntry | None:
-    if not line.strip() or line.startswith((b"#", b"@")):
-        return None
-    try:
-        return HashedEntry.fromString(line) if line.startswith(b"|") else PlainEntry.fromString(line)
-    except (InvalidEntry, BadKeyError, ValueError):
-        return None  # a kind of key that Conch does not know: not one that it would accept either
-
-
-def _public_key(line: str) -> Key:
-    """From `ssh-ed25519 AAAA…`. ValueError."""
-    try:
-        return cast(Key, Key.fromString(line.strip().encode(), type="public_openssh"))
-    except (BadKeyError, ValueError, IndexError) as error:
-        raise ValueError(f"expected a public key such as ssh-ed25519 AAAA…: {type(error).__name__}") from None
-
-
-def check_host_key(text: str) -> None:
-    """ValueError: what was expected."""
-    for line in text.split(","):
-        _public_key(line)
-
-
-def _private_key(path: str, passphrase: Secret | None) -> Key:
-    try:
-        read = Key.fromFile(path, passphrase=None if passphrase is None else passphrase.reveal())
-    except OSError as error:
-        raise ConnectorError(f"{path}: {error.strerror}") from None
-    except EncryptedKeyError:
-        raise ConnectorError(f"{path}: is encrypted; expected the secret `passphrase`") from None
-    except (BadKeyError, ValueError):
-        # Not its text: a passphrase may be what it could not use.
-        raise ConnectorError(f"{path}: expected a private key, and its passphrase if it has one") from None
-    key = cast(Key, read)
-    if key.type() not in ("Ed25519", "EC"):
-        raise ConnectorError(
-            f"{path}: expected an ed25519 or ecdsa key; Conch signs with {key.type()} keys as servers no "
-            "longer accept"
-        )
-    return key
-
-
-class _Login:
-    """The keys that we offer, one after the other."""
-
-    def next_key(self) -> Key | None:
-        raise NotImplementedError
-
-    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
-        raise NotImplementedError
-
-    def done(self) -> None:
-        pass
-
-
-class _KeyLogin(_Login):
-    def __init__(self, key: Key) -> None:
-        self._key = key
-        self._offered = False
-
-    def next_key(self) -> Key | None:
-        offered, self._offered = self._offered, True
-        return None if offered else self._key.public()
-
-    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
-        return succeed(self._key.sign(octets))
-
-
-class _AgentLogin(_Login):
-    def __init__(self, agent: SSHAgentClient, blobs: Sequence[bytes]) -> None:
-        self._agent = agent
-        self._blobs = list(blobs)
-
-    def next_key(self) -> Key | None:
-        while self._blobs:
-            blob = self._blobs.pop(0)
-            try:
-                key = cast(Key, Key.fromString(blob, type="blob"))
-            except (BadKeyError, ValueError):
-                continue
-            if key.type() in ("Ed25519", "EC"):
-                return key
-        return None
-
-    def sign(self, key: Key, octets: bytes) -> Deferred[bytes]:
-        signed: Deferred[bytes] = self._agent.signData(key.blob(), octets)
-        return signed
-
-    def done(self) -> None:
-        if self._agent.transport is not None:
-            self._agent.transport.loseConnection()
 
 
 # -- the line
@@ -303,7 +169,7 @@ class _UserAuth(SSHUserAuthClient):
     _log = _Quiet()
     preferredOrder = [b"publickey"]  # noqa: N815, RUF012  Conch's
 
-    def __init__(self, user: str, instance: SSHConnection, login: _Login) -> None:
+    def __init__(self, user: str, instance: SSHConnection, login: Login) -> None:
         super().__init__(user.encode(), instance)
         self._login = login
 
@@ -337,7 +203,7 @@ class _Transport(SSHClientTransport):
 
     _log = _Quiet()
 
-    def __init__(self, host_keys: Sequence[Key], login: _Login, user: str, where: str) -> None:
+    def __init__(self, host_keys: Sequence[Key], login: Login, user: str, where: str) -> None:
         self.up = False
         self.ready: Deferred[None] = Deferred(lambda _: self.abort())
         self.gone: Deferred[None] = Deferred()
