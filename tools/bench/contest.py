@@ -85,13 +85,13 @@ class Contest:
     def fill(self, side: Side) -> None:
         """Give each user a full history, by the changes that would have made it."""
         path = self.directory / "fill.cycles"
-        count = write_cycles(path, side.bind, FILL_STEPS, side.fill())
         begin = time.monotonic()
-        # So few that no two changes of one user overlap: the order of a history is known.
-        connections = max(1, min(FILLING_CONNECTIONS, self.count // 4))
-        load = generator.run(self.program, path, side.port, connections, 0)
+        count = 0
+        for requests in side.fill():
+            count += write_cycles(path, side.bind, FILL_STEPS, requests)
+            load = generator.run(self.program, path, side.port, FILLING_CONNECTIONS, 0)
+            demand_no_refusal(f"{side.name}: filling the histories", load)
         path.unlink()
-        demand_no_refusal(f"{side.name}: filling the histories", load)
         self.say(f"{count} former passwords in {time.monotonic() - begin:.0f} s; waiting until it is idle")
         machine.wait_until_idle(side.pids())
 

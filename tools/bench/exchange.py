@@ -9,6 +9,7 @@ README.md beside this file says what is measured.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -110,7 +111,7 @@ class Stage:
         store.commit = meter.awaited(store.commit, WRITING)
         store.note = meter.called(store.note, WRITING)
         stage = cls(server, made[0], meter, users)
-        for user, password in filling(users):
+        for user, password in itertools.chain.from_iterable(filling(users)):
             stage.ask(stage.exchange.sync, user, password)
         await stage.rest()
         return stage

@@ -84,9 +84,11 @@ class OurSide:
             )
         return [template.with_password(password) for template in templates]
 
-    def fill(self) -> Iterator[Sequence[bytes]]:
-        for user, password in filling(self.instance.users):
-            yield [Template(2, _replace(user, SYNC, password)).with_password(b"")]
+    def fill(self) -> Iterator[Sequence[Sequence[bytes]]]:
+        for changes in filling(self.instance.users):
+            yield [
+                [Template(2, _replace(user, SYNC, password)).with_password(b"")] for user, password in changes
+            ]
 
     def check(self, user: int) -> Sequence[bytes]:
         return [

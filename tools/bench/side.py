@@ -26,12 +26,11 @@ def user_name(user: int) -> str:
     return f"u{user:05d}"
 
 
-def filling(users: int) -> Iterator[tuple[int, bytes]]:
+def filling(users: int) -> Iterator[Sequence[tuple[int, bytes]]]:
     """Who is changed to what so that every history is full: a round over all users for each password, the
-    oldest first."""
+    oldest first. Rounds do not overlap: slapd answers 20 when two changes of one user meet."""
     for age in range(HISTORY, -1, -1):
-        for user in range(users):
-            yield user, former_password(user, age)
+        yield [(user, former_password(user, age)) for user in range(users)]
 
 
 class Side(Protocol):
@@ -46,8 +45,8 @@ class Side(Protocol):
     def cycle(self, user: int, password: bytes) -> Sequence[bytes]:
         """The requests with which this user's password becomes `password`."""
 
-    def fill(self) -> Iterator[Sequence[bytes]]:
-        """The requests that give every user a password and a full history, by FILL_STEPS."""
+    def fill(self) -> Iterator[Sequence[Sequence[bytes]]]:
+        """Rounds of the requests that give every user a password and a full history, by FILL_STEPS."""
 
     def check(self, user: int) -> Sequence[bytes]:
         """The two requests that CHECKS says must be refused. They change nothing."""

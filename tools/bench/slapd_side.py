@@ -84,9 +84,9 @@ class SlapdSide:
         if done.returncode:
             raise BenchFailed(f"slapd does not hash as {scheme}: {done.stderr.strip()}")
 
-    def fill(self) -> Iterator[Sequence[bytes]]:
-        for user, password in filling(self._users):
-            yield [Template(2, _replace(user, password)).with_password(b"")]
+    def fill(self) -> Iterator[Sequence[Sequence[bytes]]]:
+        for changes in filling(self._users):
+            yield [[Template(2, _replace(user, password)).with_password(b"")] for user, password in changes]
 
     def cycle(self, user: int, password: bytes) -> Sequence[bytes]:
         templates = self._templates.get(user)
