@@ -17,14 +17,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
+from plugins.started import Started, ended
 
 from provserver.testing.slapd import INSTALL_COMMAND
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 COMMAND: Final = (sys.executable, "-P", "-m", "provserver.cli.main")
+"""For tests that are about a start; `command` and `ServedInstance` fork (see `plugins.nursery`)."""
 ADMINISTRATOR_PASSWORD: Final = "Harbour-Master-99"
 COMMON: Final = "eTNamespaceName=CommonObjects,dc=im,dc=eta"
 GLOBAL_USERS: Final = f"eTGlobalUserContainerName=Global Users,{COMMON}"
@@ -46,17 +48,16 @@ def command(
     environment: Mapping[str, str] | None = None,
 ) -> Ran:
     """`provserver ...`, to its end."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-        capture_output=True,
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
+    words = [*map(str, arguments)]
+    code, *said = ended(
+        words,
+        stdin=stdin if isinstance(stdin, bytes) else stdin.encode(),
+        directory=cwd,
+        environment=environment,
         timeout=120,
-        check=False,
     )
-    out, err = (part.decode(errors="backslashreplace") for part in (done.stdout, done.stderr))
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+    out, err = (part.decode(errors="backslashreplace") for part in said)
+    return subprocess.CompletedProcess(["provserver", *words], code, out, err)
 
 
 def until(what: Callable[[], bool], seconds: float = 30.0) -> bool:
@@ -83,27 +84,24 @@ class ServedInstance:
         self.said = ""
         """All of its standard output and standard error, of ended processes."""
         self._beside = Path(tempfile.mkdtemp(prefix="served-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Started | None = None
 
     def start(self, *options: str) -> ServedInstance:
         """Serve on free ports; returns when it is ready. NotServed."""
-        words = [*COMMAND, "serve", str(self.directory), "--ldap-port", "0", "--ldaps-port", "0", *options]
-        guard = shutil.which("setpriv")
-        if guard is not None:  # a test run that is killed takes its servers with it
-            words = [guard, "--pdeathsig", "KILL", *words]
-        with self._errors.open("wb") as errors:
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, bufsize=0
-            )
+        words = ["serve", str(self.directory), "--ldap-port", "0", "--ldaps-port", "0", *options]
+        theirs, ours = os.pipe()
+        self._out = open(theirs, "rb", buffering=0)  # noqa: SIM115  closed by `_ended`
+        with open(ours, "wb") as out, self._errors.open("wb") as errors, open(os.devnull, "rb") as nothing:
+            process = Started(words, stdin=nothing.fileno(), stdout=out.fileno(), stderr=errors.fileno())
         self._process = process
-        self.ready = _line(process, READY_SECONDS)
+        self.ready = _line(self._out, READY_SECONDS)
         if not self.ready.startswith("ready "):
             self.kill()
             raise NotServed(self.ready + self.said)
         return self
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Started:
         assert self._process is not None, "not started"
         return self._process
 
@@ -138,8 +136,7 @@ class ServedInstance:
             process.kill()
             process.wait()
             raise
-        assert process.stdout is not None
-        with process.stdout as rest:
+        with self._out as rest:
             self.said += rest.read().decode(errors="backslashreplace")
         self.said += self._errors.read_text(errors="backslashreplace")
         return code
@@ -202,15 +199,14 @@ class ServedInstance:
         return done.returncode == 0
 
 
-def _line(process: subprocess.Popen[bytes], seconds: float) -> str:
+def _line(file: IO[bytes], seconds: float) -> str:
     """The first line of a process's standard output; "" when it ended, or time is up."""
-    assert process.stdout is not None
     got = b""
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(file, selectors.EVENT_READ)
         while b"\n" not in got and selector.select(max(0.0, deadline - time.monotonic())):
-            piece = os.read(process.stdout.fileno(), 4096)
+            piece = os.read(file.fileno(), 4096)
             if not piece:
                 break
             got += piece
