@@ -17,7 +17,7 @@ from provserver.agents.options import COMMANDS as AGENT_COMMANDS
 from provserver.agents.options import ENVIRONMENT as AGENT_ENVIRONMENT
 from provserver.agents.pam import CONF as PAM_CONF
 from provserver.agents.pam import form as pam_form
-from provserver.cli.main import COMMANDS, parser
+from provserver.cli.main import COMMANDS, command_of, parser
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.declared import DECLARED
 from provserver.delivery.events import MEANINGS
@@ -62,7 +62,7 @@ def commands() -> str:
         lines += [
             f"## provserver {name}",
             "",
-            f"{COMMANDS[name].HELP[0].upper()}{COMMANDS[name].HELP[1:]}.",
+            f"{command_of(name).HELP[0].upper()}{command_of(name).HELP[1:]}.",
             "",
         ]
         lines += ["| argument | |", "|---|---|"]

@@ -11,26 +11,10 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final, NoReturn, Protocol
+from importlib import import_module
+from typing import Final, NoReturn, Protocol, cast
 
 from provserver import __version__
-from provserver.cli import (
-    activate,
-    alerts,
-    backup,
-    demo,
-    dump,
-    endpoints,
-    explain,
-    guard,
-    init,
-    keys,
-    load,
-    outbox,
-    passwd,
-    serve,
-    status,
-)
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import InstanceError, KeyRingError, SettingsError
 
@@ -49,23 +33,29 @@ class Command(Protocol):
     def run(self, options: argparse.Namespace) -> int: ...
 
 
-COMMANDS: Final[dict[str, Command]] = {
-    "init": init,
-    "load": load,
-    "dump": dump,
-    "serve": serve,
-    "passwd": passwd,
-    "explain": explain,
-    "guard": guard,
-    "status": status,
-    "outbox": outbox,
-    "endpoints": endpoints,
-    "alerts": alerts,
-    "backup": backup,
-    "activate": activate,
-    "keys": keys,
-    "demo": demo,
-}
+COMMANDS: Final = (
+    "init",
+    "load",
+    "dump",
+    "serve",
+    "passwd",
+    "explain",
+    "guard",
+    "status",
+    "outbox",
+    "endpoints",
+    "alerts",
+    "backup",
+    "activate",
+    "keys",
+    "demo",
+)
+"""Each a module of this folder."""
+
+
+def command_of(name: str) -> Command:
+    """The command of this name, imported when it is first asked for: a start pays for what it uses."""
+    return cast(Command, import_module(f"provserver.cli.{name}"))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,8 +64,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {message}\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands with their options; `docs/reference/commands.md` is made of it."""
+def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """These commands with their options; `docs/reference/commands.md` is made of all."""
     top = _Parser(
         prog="provserver",
         description="The open provisioning server for password synchronisation, fronted by LDAP.",
@@ -83,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"provserver {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
+    for name in names:
+        command = command_of(name)
         sub = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.arguments(sub)
         sub.add_argument(
@@ -99,9 +90,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    known = [name for name in given[:1] if name in COMMANDS]
+    options = parser(known or COMMANDS).parse_args(given)
     try:
-        return COMMANDS[options.command].run(options)
+        return command_of(options.command).run(options)
     except (SettingsError, InstanceError, KeyRingError) as error:
         print(f"provserver: {error}", file=sys.stderr)
         return USAGE

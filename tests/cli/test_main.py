@@ -6,6 +6,8 @@ import argparse
 import errno
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from provserver.cli import main as room
 from provserver.cli.failure import CommandFailed
 from provserver.cli.instance import create
-from provserver.cli.main import COMMANDS, main
+from provserver.cli.main import COMMANDS, command_of, main
 
 
 @dataclass
@@ -35,7 +37,8 @@ class Pretended:
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], int]:
     def run(does: Callable[[], int]) -> int:
-        monkeypatch.setitem(room.COMMANDS, "pretend", Pretended(does))
+        monkeypatch.setattr(room, "COMMANDS", ("pretend",))
+        monkeypatch.setattr(room, "command_of", lambda name: Pretended(does))
         return main(["pretend"])
 
     return run
@@ -76,9 +79,26 @@ def test_help_names_every_command_and_is_0(capsys: pytest.CaptureFixture[str]) -
         main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for name, command in COMMANDS.items():
+    for name in COMMANDS:
         assert re.search(rf"^    {name}\s", text, re.MULTILINE)
-        assert command.HELP.split()[0] in text
+        assert command_of(name).HELP.split()[0] in text
+
+
+@pytest.mark.sources
+def test_a_command_imports_what_it_needs_and_not_the_others() -> None:
+    imports = (
+        "import sys; from provserver.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass"
+    )
+    tell = "\nprint(*[name for name in sys.modules if name.startswith('provserver.cli.')])"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", imports + tell, "status", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "provserver.cli.status" in imported
+    assert not imported & {f"provserver.cli.{name}" for name in COMMANDS if name != "status"}
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

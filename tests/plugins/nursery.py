@@ -32,6 +32,7 @@ def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the test run, which ends us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for the minders: nobody
+    commands.parser()  # imports every command
     gc.collect()
     gc.freeze()
     while True:

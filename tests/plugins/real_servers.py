@@ -293,8 +293,11 @@ class UnixHost(RealServer):
         for key in (self.host_key, self.key):
             self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
         rules = self.etc / "pam.d" / "common-password"
-        old = "password requisite pam_pwhistory.so remember=50 enforce_for_root\n"
-        rules.write_text(old + rules.read_text())
+        # Whatever modules this machine's own stack has besides.
+        rules.write_text(
+            "password requisite pam_pwhistory.so remember=50 enforce_for_root\n"
+            "password required pam_unix.so obscure yescrypt\n"
+        )
         # Keys only, and no tries counted, so that no test waits for another.
         (self.folder / "sshd_config").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nUsePAM yes\n"
