@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
 from provserver.directory.entries import Attribute, Entry, EntryId
 from provserver.directory.names import DN
@@ -157,6 +158,11 @@ def settled(
 async def deliver(store: Store, *new: NewDelivery, at: float = NOW, **more: Any) -> Committed:
     """A commit of deliveries."""
     return await store.commit(Commit(at, BY, deliveries=new, **more))
+
+
+async def settle(store: Store, *settlements: Settlement) -> None:
+    """All at once, as couriers do: one after the other each would wait for company."""
+    await gatherResults([Deferred.fromCoroutine(store.settle(one)) for one in settlements])
 
 
 async def claimed(

@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from store_tree import BY, NOW, Opening, add, claimed, deliver, delivery, entry, outbox, plant, settled
+from store_tree import (
+    BY,
+    NOW,
+    Opening,
+    add,
+    claimed,
+    deliver,
+    delivery,
+    entry,
+    outbox,
+    plant,
+    settle,
+    settled,
+)
 
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import (
@@ -212,8 +225,7 @@ async def test_a_delivery_is_not_dropped_into_a_state_that_is_no_end(store: Stor
 async def test_many_are_released_and_dropped_in_short_transactions(store: Store) -> None:
     news = [delivery(f"d{number:04}", claimed=True) for number in range(1200)]
     await deliver(store, *news)
-    for new in news:
-        await store.settle(settled(new, HELD))
+    await settle(store, *[settled(new, HELD) for new in news])
     half = [new.id for new in news[:600]]
     assert len(await store.release(half, NOW)) == 600
     assert len(await store.drop([new.id for new in news], DeliveryState.FAILED, NOW, 7031, "")) == 1200

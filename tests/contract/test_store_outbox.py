@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from store_tree import BY, NOW, Opening, change, claimed, deliver, delivery, entry, settled
+from store_tree import BY, NOW, Opening, change, claimed, deliver, delivery, entry, settle, settled
 from twisted.internet.defer import Deferred
 
 from provserver.directory.entries import EntryId
@@ -313,8 +313,7 @@ async def test_forgetting_the_mark_of_what_is_retried_keeps_the_delivery(store: 
 async def test_many_marks_are_forgotten_in_short_transactions(store: Store) -> None:
     news = [delivery(str(n), claimed=True) for n in range(1200)]
     await deliver(store, *news)
-    for new in news[:-1]:
-        await store.settle(settled(new))
+    await settle(store, *[settled(new) for new in news[:-1]])
     assert await store.forget_marks(NOW + 1) == 1199
     assert await store.outbox_size() == 1
 
