@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from plugins.served_instance import ADMINISTRATOR_PASSWORD, REPOSITORY, ServedInstance, command, until
+from plugins.started import ended
 from seen_commands import SEED_MASSCHANGE, SEED_UPDATE, USERS
 
 COMMAND = (sys.executable, "-P", "-m", "provserver.etautil")
@@ -33,16 +34,12 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def etautil(*arguments: str, stdin: str = "", cwd: Path | None = None, **variables: str) -> Ran:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment(variables),
-        timeout=120,
-        check=False,
+    given = stdin.encode()
+    code, *said = ended(
+        "etautil", arguments, stdin=given, directory=cwd, environment=environment(variables), timeout=120
     )
+    out, err = (part.decode() for part in said)
+    return subprocess.CompletedProcess(["etautil", *arguments], code, out, err)
 
 
 class Etautil:

@@ -1,11 +1,11 @@
-"""The process that `provserver` commands of tests are forked from: a start that imports everything costs
+"""The process that our commands are forked from in tests: a start that imports everything costs
 0.7 s, a fork 0.01.
 
 Run by `plugins.started` with the number of a socket by which requests come, one a message: JSON of the
-arguments, the working directory and the environment, and four descriptors, which are the command's standard
-streams and a socket to say how it fares: first its process id, then the status that it ended with. A command
-is a process of its own, and ends as any program does. It differs from one that was started in earnest in what
-is imported already; tests that are about a start take `served_instance.COMMAND`.
+program, its arguments, the working directory and the environment, and four descriptors, which are the
+command's standard streams and a socket to say how it fares: first its process id, then the status that it
+ended with. A command is a process of its own, and ends as any program does. It differs from one that was
+started in earnest in what is imported already; tests that are about a start take `served_instance.COMMAND`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,15 @@ import signal
 import socket
 import sys
 import time
-from typing import Final
+from typing import Any, Final
 
-import provserver.cli.main as commands
+import provserver.cli.main
+import provserver.etautil.command
 
+PROGRAMS: Final = {
+    "provserver": provserver.cli.main.main,
+    "etautil": provserver.etautil.command.main,
+}
 MESSAGE: Final = 1 << 20
 _DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG, prctl(2)."""
@@ -32,7 +37,7 @@ def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the test run, which ends us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for the minders: nobody
-    commands.parser()  # imports every command
+    provserver.cli.main.parser()  # imports every command
     gc.collect()
     gc.freeze()
     while True:
@@ -42,8 +47,9 @@ def main() -> None:
         if os.fork() == 0:
             requests.close()
             if _mind(socket.socket(fileno=descriptors[3])):
-                _become(json.loads(message), descriptors[:3])
-                sys.exit(commands.main())
+                request = json.loads(message)
+                _become(request, descriptors[:3])
+                sys.exit(PROGRAMS[request["program"]]())
             os._exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -67,17 +73,17 @@ def _mind(report: socket.socket) -> bool:
     return False
 
 
-def _become(request: dict[str, object], streams: list[int]) -> None:
+def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Take on what a process of that command would have begun with."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    os.chdir(str(request["directory"]))
+    os.chdir(request["directory"])
     os.environ.clear()
-    os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]  # our own client's words
+    os.environ.update(request["environment"])
     time.tzset()
-    sys.argv = ["provserver", *request["arguments"]]  # type: ignore[misc]  # as above
+    sys.argv = [request["program"], *request["arguments"]]
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115

@@ -50,10 +50,11 @@ def command(
     """`provserver ...`, to its end."""
     words = [*map(str, arguments)]
     code, *said = ended(
+        "provserver",
         words,
         stdin=stdin if isinstance(stdin, bytes) else stdin.encode(),
         directory=cwd,
-        environment=environment,
+        environment={**os.environ, **(environment or {})},
         timeout=120,
     )
     out, err = (part.decode(errors="backslashreplace") for part in said)
@@ -92,7 +93,9 @@ class ServedInstance:
         theirs, ours = os.pipe()
         self._out = open(theirs, "rb", buffering=0)  # noqa: SIM115  closed by `_ended`
         with open(ours, "wb") as out, self._errors.open("wb") as errors, open(os.devnull, "rb") as nothing:
-            process = Started(words, stdin=nothing.fileno(), stdout=out.fileno(), stderr=errors.fileno())
+            process = Started(
+                "provserver", words, stdin=nothing.fileno(), stdout=out.fileno(), stderr=errors.fileno()
+            )
         self._process = process
         self.ready = _line(self._out, READY_SECONDS)
         if not self.ready.startswith("ready "):

@@ -1,4 +1,4 @@
-"""Start `provserver` commands without importing everything each time: see `plugins.nursery`."""
+"""Start our commands without importing everything each time: see `plugins.nursery`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Started:
 
     def __init__(
         self,
+        program: str,
         arguments: Sequence[str],
         *,
         stdin: int,
@@ -54,12 +55,15 @@ class Started:
         directory: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """The streams are descriptors, which stay the caller's."""
+        """The streams are descriptors, which stay the caller's. Directory and environment are ours when
+        not given."""
         request = {
+            "program": program,
             "arguments": list(arguments),
             "directory": str(directory or Path.cwd()),
-            "environment": {**os.environ, **(environment or {})},
+            "environment": dict(os.environ if environment is None else environment),
         }
+        self._program = program
         self._report, theirs = socket.socketpair()
         with theirs:
             descriptors = [stdin, stdout, stderr, theirs.fileno()]
@@ -72,7 +76,7 @@ class Started:
         """The exit code, negative the signal that ended it. subprocess.TimeoutExpired."""
         if self.returncode is None:
             if not select.select([self._report], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("provserver", timeout or 0.0)
+                raise subprocess.TimeoutExpired(self._program, timeout or 0.0)
             status = int(self._lines.readline())
             self.returncode = os.waitstatus_to_exitcode(status)
             self._lines.close()
@@ -98,6 +102,7 @@ class Started:
 
 
 def ended(
+    program: str,
     arguments: Sequence[str],
     *,
     stdin: bytes,
@@ -108,6 +113,7 @@ def ended(
     """A command to its end: its exit code and what it said. subprocess.TimeoutExpired."""
     with _file(stdin) as given, _file() as out, _file() as err:
         process = Started(
+            program,
             arguments,
             stdin=given.fileno(),
             stdout=out.fileno(),
