@@ -17,6 +17,7 @@ from provserver.cli.instance import Instance
 from provserver.cli.logs import start_logs
 from provserver.cli.offline import instance_at, opened
 from provserver.cli.running import run_until_done
+from provserver.cli.whereabouts import told_where
 from provserver.foundation import lists_of
 from provserver.ldap.tls import PemFiles, ServerTls
 from provserver.passwords.rules.listing import ListError
@@ -59,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
         try:
             set_collector()
             at_hangup(reactor, reopen_log, server.renew)
-            print(f"ready {server.addresses()}", flush=True)
-            await stop
+            with told_where(instance, server.addresses()):
+                print(f"ready {server.addresses()}", flush=True)
+                await stop
         finally:
             await server.stop()
 

@@ -16,6 +16,7 @@ from provserver.cli.offline import instance_at, schema_of, telling
 from provserver.cli.passwords import read_password
 from provserver.cli.places import Answer, Place, ServedPlace, StorePlace
 from provserver.cli.running import run_until_done
+from provserver.cli.whereabouts import place_of
 from provserver.foundation import lay_foundation, open_store
 from provserver.ldap.client import LdapClient, LineError, Trust
 from provserver.ldap.extended import ExtendedValue
@@ -99,14 +100,9 @@ async def _at_instance(options: argparse.Namespace, work: Work[T], instance: Ins
 
 
 async def _instance_served(options: argparse.Namespace, work: Work[T], instance: Instance, reactor: Any) -> T:
-    """At the server that has the store, where the settings say that it is."""
+    """At the server that has the store: where it says that it is, or else where the settings do."""
     server = instance.settings.server
-    address = _ANYWHERE.get(server.ldaps_address, server.ldaps_address)
-    url = (
-        f"ldaps://[{address}]:{server.ldaps_port}"
-        if ":" in address
-        else f"ldaps://{address}:{server.ldaps_port}"
-    )
+    url = _url(*(place_of(instance) or (server.ldaps_address, server.ldaps_port)))
     own = instance.certificate == instance.tls.server
     ca = options.ca or (str(instance.tls.ca) if own else None)
     trust = Trust(ca, _OWN_NAME if own and options.ca is None else None)
@@ -116,6 +112,11 @@ async def _instance_served(options: argparse.Namespace, work: Work[T], instance:
         raise CommandFailed(
             f"{failed}; {options.where} is being served: if not at {url}, give ldaps://HOST:PORT in its place"
         ) from None
+
+
+def _url(address: str, port: int) -> str:
+    address = _ANYWHERE.get(address, address)
+    return f"ldaps://[{address}]:{port}" if ":" in address else f"ldaps://{address}:{port}"
 
 
 async def _served(options: argparse.Namespace, work: Work[T], url: str, trust: Trust, reactor: Any) -> T:

@@ -69,15 +69,29 @@ def test_a_running_server_is_asked_by_its_address_and_the_guard_is_cleared(
     assert again.stdout.startswith(f"{NAME}: nothing to clear")
 
 
-def test_a_directory_that_is_served_is_asked_where_its_settings_say(
-    demo_instance: Path, serve: Serve
-) -> None:
+def test_a_directory_that_is_served_is_asked_where_its_server_is(demo_instance: Path, serve: Serve) -> None:
     served = serve(demo_instance)
-    port = served.url().rpartition(":")[2]
-    told = asked("explain", demo_instance, ADA_UNIX, "--json", "--set", f"server.ldaps_port={port}")
+    told = asked("explain", demo_instance, ADA_UNIX, "--json")
     assert told.returncode == 0, told.stderr
     found: dict[str, Any] = json.loads(told.stdout)
     assert found["account"]["name"] == NAME
+    served.kill()
+    left = (demo_instance / "serving").read_text()
+    served.start()
+    assert (demo_instance / "serving").read_text() != left
+    assert served.stop() == 0
+    assert not (demo_instance / "serving").exists()
+
+
+def test_a_server_that_does_not_say_where_it_is_is_asked_where_its_settings_say(
+    demo_instance: Path, serve: Serve
+) -> None:
+    served = serve(demo_instance)
+    # What another server, killed since, has left.
+    (demo_instance / "serving").write_text("process 1 ldap=127.0.0.1:1 ldaps=127.0.0.1:1\n")
+    port = served.url().rpartition(":")[2]
+    told = asked("explain", demo_instance, ADA_UNIX, "--set", f"server.ldaps_port={port}")
+    assert told.returncode == 0, told.stderr
     elsewhere = asked("explain", demo_instance, ADA_UNIX, "--set", "server.ldaps_port=1")
     assert elsewhere.returncode == 1
     assert "give ldaps://HOST:PORT in its place" in elsewhere.stderr
