@@ -212,24 +212,24 @@ class Attempts:
             try:
                 await self._open(endpoint, courier, line, parcel, dropped)
                 await self._set(endpoint, line.connector, parcel, account, secret)
-                line.used = True
-                return
             except DroppedConnection as failure:
                 parcel.maybe_set = parcel.maybe_set or failure.outcome_unknown
                 await courier.hang_up(line)
+                await courier.leave(line)
                 if dropped is not None or not line.used:
                     raise
                 # A line kept open may be dead without our knowing: one more try, on a new one, is part of
                 # this attempt.
                 dropped = failure
-            except Exception as error:
-                if not _leaves_the_line_good(error):
+            except BaseException as error:  # not `finally`: see tools/fast/hazards.py
+                if isinstance(error, Exception) and not _leaves_the_line_good(error):
                     await courier.hang_up(line)
+                await courier.leave(line)
                 raise
-            finally:
-                line.load -= 1
-                if not line.load and courier.line is not line:
-                    await line.close()
+            else:
+                line.used = True
+                await courier.leave(line)
+                return
 
     async def _equip(self, courier: Courier, endpoint: Endpoint) -> Line:
         """A line with the settings that the endpoint has now; attempts on the one before end first."""

@@ -95,3 +95,9 @@ class Courier:
             if self.line is line:
                 self.line = None
             await line.close()
+
+    async def leave(self, line: Line) -> None:
+        """An attempt on it is over. The last one closes a line that has no place any more."""
+        line.load -= 1
+        if not line.load and self.line is not line:
+            await line.close()

@@ -81,11 +81,10 @@ class ControlledSearches:
         try:
             if await self._send(message_id, search, paged, asked, deadline):
                 cookie = self.pages.keep(search)
-        finally:
-            if not cookie:
-                await search.close()
-            if paged is not None:
-                asked.answer(PagedResults(0, cookie))
+        except BaseException:  # not `finally`: see tools/fast/hazards.py
+            await _end(search, paged, asked)
+            raise
+        await _end(search, paged, asked, cookie)
         return SUCCESS
 
     async def _send(
@@ -174,6 +173,14 @@ def _unsorted(problem: Unsortable, asked: Asked) -> SortResult:
         code = problem.code if too_many else ResultCode.UNAVAILABLE_CRITICAL_EXTENSION
         raise Refusal(code, f"server side sorting control: {problem}")
     return result
+
+
+async def _end(search: OpenSearch, paged: PagedResults | None, asked: Asked, cookie: bytes = b"") -> None:
+    """With a cookie the search goes on with the next page."""
+    if not cookie:
+        await search.close()
+    if paged is not None:
+        asked.answer(PagedResults(0, cookie))
 
 
 async def _send_references(message_id: int, walk: Walk, line: Line) -> None:

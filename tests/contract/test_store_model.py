@@ -286,6 +286,4 @@ async def _in_memory(path: Path, clock: Clock) -> Store:
 @pytest.mark.parametrize("opening", [_in_a_file, _in_memory])
 def test_the_tree_is_what_the_model_says(opening: Callable[[Path, Clock], Awaitable[Store]]) -> None:
     machine = type("Machine", (TreeMachine,), {"opening": opening, "lasting": opening is _in_a_file})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40))

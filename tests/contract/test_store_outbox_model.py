@@ -282,6 +282,4 @@ async def _in_memory(path: Path, clock: Clock) -> Store:
 @pytest.mark.parametrize("opening", [_in_a_file, _in_memory])
 def test_the_outbox_is_what_the_model_says(opening: Callable[[Path, Clock], Awaitable[Store]]) -> None:
     machine = type("Machine", (OutboxMachine,), {"opening": opening, "lasting": opening is _in_a_file})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=30, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=40, stateful_step_count=30))

@@ -387,7 +387,7 @@ class TestOrder:
         assert house.emulated["slow"].received == 10
         assert house.emulated["slow"].asked[Operation.OPEN] == 3
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data())
     def test_whatever_happens_every_account_ends_with_the_newest_password(self, data: st.DataObject) -> None:
         """Endpoints drop, are busy and slow; changes come at any time. In the end nothing older is left

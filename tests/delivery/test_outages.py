@@ -23,6 +23,7 @@ from provserver.delivery.breaker import BreakerSettings, Gate
 from provserver.delivery.couriers import CourierSettings
 from provserver.directory.entries import EntryId
 from provserver.storage.contract import ChangeId, DeliveryState
+from provserver.vault.secret import Secret
 
 UPDATED, RETRYING, HELD = DeliveryState.UPDATED, DeliveryState.RETRYING, DeliveryState.HELD
 OPENS, SETS = Operation.OPEN, Operation.SET_PASSWORD
@@ -370,7 +371,7 @@ class TestPaused:
         house.add_endpoint("unix", paused=True)
         delivery = house.delivery("unix", "ada")
         account: Any = Deferred.fromCoroutine(house.account(EntryId("ada"))).result
-        known: Any = {delivery.id: (house.endpoints[UNIX], account, None)}
+        known: Any = {delivery.id: (house.endpoints[UNIX], account, Secret.of_text("Kelp-Compass-88"))}
         house.couriers.hand_over([delivery], known=known)
         assert house.emulated["unix"].asked == {}
         assert house.outbox.of(delivery) == [RETRYING]
@@ -427,7 +428,7 @@ def befall(house: House, name: str, blow: str) -> None:
             house.add_endpoint(name, paused=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_whatever_endpoints_do_everything_arrives_once_they_are_well(data: st.DataObject) -> None:
     house = House(CourierSettings(concurrency=2, room=5))

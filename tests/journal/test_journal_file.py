@@ -191,7 +191,7 @@ def test_where_it_cannot_be_rotated_it_goes_on(shelf: Shelves) -> None:
     assert there.numbers() == [1, 2]
 
 
-@settings(max_examples=40, deadline=None)  # each rotation is a rename of every file
+@settings(max_examples=40)  # each rotation is a rename of every file
 @given(st.lists(st.one_of(st.integers(1, 5), st.just(0)), max_size=25), st.integers(0, 400))
 def test_however_often_it_ends_nothing_is_missing_and_nothing_comes_twice(
     tmp_path_factory: pytest.TempPathFactory, acts: list[int], size: int

@@ -17,6 +17,8 @@ from provserver.journal.metrics.declared import METRICS, OPERATION_SECONDS, Kind
 from provserver.journal.metrics.durations import Durations, TimedHandler
 from provserver.journal.metrics.exposition import Exposition, Sample
 from provserver.journal.metrics.sources import EXCHANGES
+from provserver.ldap.connection import Connection
+from provserver.ldap.messages import DeleteRequest, Message
 from provserver.testing.clock import TurnedClock
 
 COUNTED = Metric("provserver_things_total", Kind.COUNTER, "Things.", ("kind",))
@@ -89,21 +91,19 @@ def test_every_exchange_s_event_is_counted_as_one() -> None:
 
 
 def test_a_handler_is_timed_also_when_it_fails() -> None:
-    class Request:
-        operation = 7
-
     class Handler:
-        async def handle(self, connection: object, message: object) -> bytes:
+        async def handle(self, connection: object, message: Message) -> bytes:
             clock.turn(0.3)
-            if connection == "broken":
+            if message.id == 2:
                 raise KeyError
             return b"answer"
 
     clock = TurnedClock()
     durations = Durations(OPERATION_SECONDS)
-    handler: Any = TimedHandler(Handler(), {int: durations}, clock.seconds)  # type: ignore[arg-type]
-    assert done(handler.handle("line", Request)) == b"answer"
+    handler: Any = TimedHandler(Handler(), {DeleteRequest: durations}, clock.seconds)  # type: ignore[arg-type]
+    connection = Connection.__new__(Connection)  # nothing is asked of it
+    assert done(handler.handle(connection, Message(1, DeleteRequest("dc=im")))) == b"answer"
     with pytest.raises(KeyError):
-        done(handler.handle("broken", Request))
+        done(handler.handle(connection, Message(2, DeleteRequest("dc=im"))))
     assert sum(durations.counts) == 2
     assert durations.total == pytest.approx(0.6)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from provserver.cli.loading import load_stream
@@ -217,7 +217,7 @@ def records(draw: st.DrawFn) -> tuple[str, Attributes]:
     return name, attributes
 
 
-many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=250)
 
 
 @many

@@ -298,7 +298,7 @@ def _counted(read: list[int], rows: list[object]) -> list[object]:
 NAMES = st.lists(st.sampled_from("abcdefghijklmnop"), unique=True, max_size=14)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data())
 def test_whatever_happens_between_pages_nothing_comes_twice(data: st.DataObject) -> None:
     desk = Desk()
@@ -333,7 +333,7 @@ def test_whatever_happens_between_pages_nothing_comes_twice(data: st.DataObject)
     assert set(found) - set(before) <= came
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names=NAMES, sizes=st.lists(st.integers(1, 6), min_size=1, max_size=20))
 def test_the_pages_joined_are_the_search_without_pages(names: list[str], sizes: list[int]) -> None:
     desk = Desk()

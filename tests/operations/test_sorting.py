@@ -161,7 +161,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     people=st.lists(st.tuples(TEXTS, st.none() | st.integers(-1_000, 1_000)), min_size=1, max_size=12),
     directions=st.tuples(st.booleans(), st.booleans()),

@@ -353,6 +353,4 @@ def shown(entry: Entry) -> Attributes:
 
 def test_every_copy_ends_with_exactly_the_tree() -> None:
     assert isinstance(CONTENTS[0].filter, Present)
-    run_state_machine_as_test(
-        SyncMachine, settings=settings(max_examples=80, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(SyncMachine, settings=settings(max_examples=80, stateful_step_count=40))

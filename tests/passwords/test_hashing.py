@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
@@ -218,7 +218,6 @@ def test_what_shows_a_derived_key_shows_neither_key_nor_salt() -> None:
 # Verdicts
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(CHEAP + SMALL),
     st.binary(min_size=8, max_size=20),

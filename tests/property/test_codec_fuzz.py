@@ -35,13 +35,13 @@ def test_spoilt_messages_keep_the_invariant(seed: int) -> None:
     assert found > 500, "the generator spoils so much that nothing is left to test"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=80), st.randoms(use_true_random=False))
 def test_random_bytes_keep_the_invariant(data: bytes, random: Random) -> None:
     pdus.check(data, random)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.binary(max_size=60),
     st.sampled_from((0x60, 0x42, 0x63, 0x66, 0x68, 0x4A, 0x6C, 0x6E, 0x50, 0x77, 0x61)),

@@ -16,7 +16,7 @@ from codec_strategies import (
     secrets,
     texts,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ldaptor.protocols import pureber, pureldap
 
@@ -26,7 +26,7 @@ from provserver.ldap.codec import decode_message, encode_message
 from provserver.ldap.messages import Message
 from provserver.ldap.results import Result, ResultCode
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=25)
 
 # ldaptor does not know referrals in a result, and takes empty credentials and matched values for none.
 results = st.builds(Result, st.sampled_from(ResultCode), texts, texts)

@@ -17,7 +17,7 @@ from codec_strategies import (
     texts,
 )
 from codec_strategies import secrets as passwords
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder, encoder
 from pyasn1_modules import rfc2251
@@ -27,7 +27,7 @@ from provserver.ldap import messages as m
 from provserver.ldap.codec import decode_message, encode_message
 from provserver.ldap.messages import Message
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=25)
 
 # pyasn1_modules.rfc2251 nests filters in and, or by one level only, tags `not` wrongly, and takes DelRequest,
 # AbandonRequest and UnbindRequest for something else; ldaptor is the oracle for those.

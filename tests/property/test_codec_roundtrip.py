@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codec_strategies import attributes, controls, filters, messages, numbers, octets, results, texts
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provserver.ldap import filters as f
@@ -24,7 +24,7 @@ from provserver.ldap.limits import Limits
 from provserver.ldap.messages import Message, ModifyResponse, PartialAttribute, SearchResultEntry
 
 LIMITS = Limits(message_before_bind=2**24)
-few = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=100)
 
 
 @few

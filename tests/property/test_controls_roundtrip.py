@@ -25,7 +25,7 @@ from codec_strategies import (
     secrets,
     texts,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ldap3.protocol.rfc2696 import RealSearchControlValue, paged_search_control
 from ldap3.protocol.rfc3062 import PasswdModifyRequestValue, PasswdModifyResponseValue
@@ -45,8 +45,8 @@ from provserver.ldap.results import ResultCode
 from provserver.ldap.values import WireValue
 from provserver.vault.secret import Secret
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=40)
+many = settings(max_examples=300)
 
 
 def several(element: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -120,7 +120,13 @@ VALUES: dict[type[WireValue], st.SearchStrategy[Any]] = {
     e.DropDeliveries: st.builds(e.DropDeliveries, *chosen_deliveries),
     e.DeliveriesDropped: st.builds(e.DeliveriesDropped, maybe_texts),
     e.CheckEndpoint: st.builds(e.CheckEndpoint, texts, maybe_texts),
+    e.ExploreEndpoint: st.builds(
+        e.ExploreEndpoint, texts, st.lists(texts, max_size=4).map(tuple), st.booleans(), maybe_texts
+    ),
+    e.CheckTree: st.builds(e.CheckTree, st.booleans()),
     e.EndpointChecked: st.builds(e.EndpointChecked, maybe_texts),
+    e.EndpointExplored: st.builds(e.EndpointExplored, maybe_texts),
+    e.TreeChecked: st.builds(e.TreeChecked, maybe_texts),
 }
 values = st.one_of(VALUES.values())
 kinds = st.sampled_from(sorted(VALUES, key=lambda kind: kind.name))

@@ -14,7 +14,7 @@ values = st.text(st.one_of(st.sampled_from(' ,+"\\<>;#=\x00\x1f\tab'), character
 narrow = st.text(st.sampled_from(" ,+ab!\x01"), max_size=3)
 names = st.lists(st.tuples(types, values), max_size=5)
 narrow_names = st.lists(st.tuples(st.sampled_from(["cn", "ou"]), narrow), max_size=4)
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=300)
 
 
 def build(pairs: list[tuple[str, str]]) -> DN:

@@ -51,7 +51,7 @@ attributetype ( 2.999.5 NAME 'when' EQUALITY generalizedTimeMatch ORDERING gener
 objectclass ( 2.5.6.0 NAME 'top' ABSTRACT MUST objectClass )
 objectclass ( 2.999.4 NAME 'thing' MUST cn MAY ( description $ number $ secret ) )
 """
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=300)
 
 
 @cache
@@ -227,7 +227,7 @@ def contains(value: str, initial: str | None, any: list[str], final: str | None)
     return placed(whole, [reference(one, "any") for one in any], start, stop)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(
     spacious.filter(bool),
     st.none() | spacious.filter(bool),

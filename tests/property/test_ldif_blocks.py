@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import io
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provserver.directory.ldif import LdifError, LdifRecord, read_block, read_ldif
 from provserver.directory.ldifblocks import blocks_of
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=300)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LINES = [

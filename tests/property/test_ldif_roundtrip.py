@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provserver.directory.ldif import LdifError, LdifRecord, read_ldif, write_entry, write_modify
 
-few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=150)
 
 KEYWORDS = {"dn", "changetype", "control"}
 names = st.text(max_size=120)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
@@ -75,7 +75,6 @@ async def found(store: SqliteStore, wanted: Filter, base: DN, scope: Scope, batc
     ]
 
 
-@settings(deadline=None)
 @given(
     _entries,
     st.lists(_filters, min_size=1, max_size=3),

@@ -228,6 +228,10 @@ def test_what_has_no_spelling_is_told(source: str, reason: str) -> None:
             "def f():\n    try: g()\n    except E:\n        yield 1",
             "def f():\n    try: yield 1\n    except E: pass\n    yield 2",
         ),
+        (
+            "async def f():\n    try: g()\n    finally:\n        await h()",
+            "async def f():\n    try: await g()\n    finally:\n        h()",
+        ),
     ],
 )
 def test_a_hazard_is_told_with_its_place(wrong: str, right: str) -> None:

@@ -40,6 +40,7 @@ def hazards(sources: Mapping[Path, str]) -> list[str]:
             *_stars_to_look_in(tree),
             *_async_generators(tree),
             *_yields_while_handling(tree),
+            *_awaits_at_the_end(tree),
         )
     ]
 
@@ -123,6 +124,16 @@ def _yields_while_handling(tree: ast.Module) -> Iterator[Hazard]:
             for inner in _own(one):
                 if isinstance(inner, ast.Yield | ast.YieldFrom):
                     yield inner, "a yield inside 'except', which leaves the exception behind: yield after it"
+
+
+def _awaits_at_the_end(tree: ast.Module) -> Iterator[Hazard]:
+    """Whoever resumed the coroutine may be handling an exception: mypyc takes it for one of the block."""
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Try):
+            for statement in one.finalbody:
+                for inner in ast.walk(statement):
+                    if isinstance(inner, ast.Await):
+                        yield inner, "an await in a 'finally', which may raise what others handle: catch all"
 
 
 def _own(block: ast.AsyncFunctionDef | ast.ExceptHandler) -> Iterator[ast.AST]:
