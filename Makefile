@@ -27,8 +27,11 @@ docs: $(VENV)/.installed
 # them those tests are skipped, and say so.
 header = $(filter /usr/include/%,$(shell $(1) -c 'import sysconfig as s; print(s.get_config_var("INCLUDEPY") + "/Python.h:python" + s.get_python_version() + "-dev")'))
 servers: $(VENV)/bin/python
-	@tools/install-servers slapd:slapd ldapsearch:ldap-utils '/usr/lib/*/sasl2/libplain.so:libsasl2-modules' \
-	    '/usr/lib/postgresql/*/bin/postgres:postgresql' mariadbd:mariadb-server sshd:openssh-server \
+	@tools/install-servers slapd:slapd ldapsearch:ldap-utils ns-slapd:389-ds-base certutil:libnss3-tools '/usr/lib/*/sasl2/libplain.so:libsasl2-modules' \
+	    '/usr/lib/postgresql/*/bin/postgres:postgresql' mariadbd:mariadb-server sshd:openssh-server redis-server:redis-server \
+	    samba:samba /usr/share/samba/setup/provision.ldif:samba-ad-provision '/usr/lib/*/samba/ldb/password_hash.so:samba-dsdb-modules' \
+	    '/usr/lib/*/samba/vfs/xattr_tdb.so:samba-vfs-modules' kpasswd:krb5-user gpg:gnupg /usr/lib/python3/dist-packages/gpg:python3-gpg \
+	    pamtester:pamtester '/usr/lib/*/libpam_wrapper.so:libpam-wrapper' '/usr/lib/*/security/pam_script.so:libpam-script' \
 	    /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev $(call header,$(BIN)/python)
 
 # Fails for nobody: what is not installed is tried again the next time.

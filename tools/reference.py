@@ -5,8 +5,10 @@ which pages are not what the code says.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import fidelity
@@ -17,8 +19,12 @@ from provserver.agents.options import COMMANDS as AGENT_COMMANDS
 from provserver.agents.options import ENVIRONMENT as AGENT_ENVIRONMENT
 from provserver.agents.pam import CONF as PAM_CONF
 from provserver.agents.pam import form as pam_form
+from provserver.agents.rehearsal.command import MEANINGS as REHEARSAL_ENDINGS
+from provserver.agents.rehearsal.options import rehearse_arguments
+from provserver.agents.samba import FLAVOUR as SAMBA
 from provserver.cli.main import COMMANDS, command_of, parser
-from provserver.connectors.registry import ConnectorKinds
+from provserver.connectors.contract import ENCODINGS, Ability, Capabilities, ConnectorKind
+from provserver.connectors.registry import ConnectorKinds, capabilities_of
 from provserver.delivery.declared import DECLARED
 from provserver.delivery.events import MEANINGS
 from provserver.directory.schematext import Macros, read_definitions
@@ -102,6 +108,21 @@ def etautil() -> str:
     return "\n".join(lines) + "\n"
 
 
+def rehearsal() -> list[str]:
+    """The options of `psync-agent rehearse`, and its exit codes."""
+    parser = argparse.ArgumentParser(add_help=False)
+    rehearse_arguments(parser)
+    lines = ["", "## rehearse", "", "How it is used: [rehearse a site](../rehearse-a-site.md).", ""]
+    lines += ["| option | |", "|---|---|"]
+    for action in parser._actions:
+        value = f" {action.metavar or action.dest.upper()}" if action.nargs is None else ""
+        text = (action.help or "") % {"default": action.default}
+        lines.append(f"| `{action.option_strings[0]}{value}` | {text} |")
+    lines += ["", "| exit code | |", "|---|---|"]
+    lines += [f"| {code} | {text} |" for code, text in REHEARSAL_ENDINGS.items()]
+    return lines
+
+
 def psync_agent() -> str:
     lines = [
         "# psync-agent",
@@ -125,9 +146,11 @@ def psync_agent() -> str:
     ]
     lines += ["reached.", "", "## Environment", "", "| variable | |", "|---|---|"]
     lines += [f"| `{name}` | {text} |" for name, text in AGENT_ENVIRONMENT.items()]
+    lines += rehearsal()
     lines += ["", "## pam-agent", ""]
     lines += [
-        "The same commands but `sample`; ACCOUNT is `PAM_USER` where it is not given. The conf file is",
+        "The same commands but `sample` and `rehearse`; ACCOUNT is `PAM_USER` where it is not given. The "
+        "conf file is",
     ]
     lines += [
         f"`--conf`, else `{PAM_CONF}`; its defaults are other ones for:",
@@ -138,6 +161,22 @@ def psync_agent() -> str:
     lines += [
         f"| `{name}` | {'this host' if name == 'endpoint_name' else f'`{value}`'} |"
         for name, value in pam_form().defaults.items()
+    ]
+    lines += ["", "## samba-agent", ""]
+    lines += [
+        "The same commands but `change`, `sample` and `rehearse`, and of its own:",
+        "",
+        "| command | |",
+        "|---|---|",
+        *(f"| `{name}` | {text} |" for name, text in SAMBA.own.items()),
+        "",
+        f"ACCOUNT of `test` is `{SAMBA.account}` where it is not given; `samba-agent-sync` is",
+        f"`samba-agent sync`. The conf file is `--conf`, else `{SAMBA.variable}`, else",
+        f"`{SAMBA.conf}`; its defaults are other ones for:",
+        "",
+        "| key | default |",
+        "|---|---|",
+        *(f"| `{name}` | `{value}` |" for name, value in SAMBA.form.defaults.items()),
     ]
     lines += ["", "## Keys of the conf file", ""]
     lines += ["How sure we are that CA's agent has the key: documented, remembered; or it is ours."]
@@ -178,11 +217,42 @@ def messages() -> str:
     return "\n".join(lines) + "\n"
 
 
+def capabilities(kinds: Mapping[str, ConnectorKind]) -> list[str]:
+    """Connector x capability, as the kinds declare it, and the kit tests it."""
+    fields = [field.name for field in dataclasses.fields(Capabilities)]
+    lines = [
+        "How an endpoint says which one serves it: [connect an endpoint](../connect-an-endpoint.md). How one",
+        "is made: [write a connector](../write-a-connector.md).",
+        "",
+        "## What each can do",
+        "",
+        "Instead of yes: on which settings it depends. – is no: where `unlock` and `must-change` are no, the",
+        f"wish is passed over. Hashes are of the schemes {', '.join(ENCODINGS)}, those of them that the",
+        "endpoint's settings name. The kit tests each connector on what this table says of it.",
+        "",
+        f"| connector | {' | '.join(field.replace('_', '-') for field in fields)} |",
+        f"|---|{'---|' * len(fields)}",
+    ]
+    for name, kind in kinds.items():
+        told = capabilities_of(kind)
+        cells = [ability(getattr(told, field)) for field in fields]
+        lines.append(f"| [{name}](#{name}) | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def ability(told: Ability) -> str:
+    if isinstance(told, str):
+        return told
+    return "yes" if told else "–"
+
+
 def connectors() -> str:
     lines = ["# Connectors", "", MADE, ""]
-    kinds = ConnectorKinds()
-    for name in kinds.names():
-        kind = kinds.kind(name)
+    installed = ConnectorKinds()
+    ours = [name for name in installed.names() if installed.package(name) == "provserver"]
+    lines += capabilities({name: installed.kind(name) for name in ours})
+    for name in ours:
+        kind = installed.kind(name)
         doc = (kind.__doc__ or "").strip().splitlines()[0]
         lines += [f"## {name}", "", doc, "", "| setting | |", "|---|---|"]
         lines += [f"| `{key}` | {text} |" for key, text in kind.setting_names.items()]

@@ -110,7 +110,8 @@ def _test(options: argparse.Namespace) -> int:
     else:
         print(answer["endpoint"])
         for step in answer["steps"]:
-            mark = "-" if step.get("skipped") else "ok" if step["good"] else "FAILED"
+            good = "-" if step.get("skipped") else "WARN" if step.get("warning") else "ok"
+            mark = good if step["good"] else "FAILED"
             print(f"  {mark.ljust(6)}  {step['step']}: {step['text']}")
             if not step["good"]:
                 print(f"          what to do: {step['advice']}")

@@ -8,8 +8,8 @@ knows what to do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from typing import ClassVar, Final, Protocol
 
@@ -142,6 +142,44 @@ class Accepts:
     schemes: frozenset[str] = frozenset()
 
 
+Ability = bool | str
+"""Whether a kind of connector can do something: True, always; False, never; a text, when its settings say so,
+which names them in a few words: `operation=exop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a kind of connector can do, as data: the table in `docs/reference/connectors.md` is made of it,
+    and the kit (`provserver.testing.connector_contract`) tests that it is true.
+
+    A kind declares it as a class variable:
+
+        class MineConnector:
+            capabilities: ClassVar[Capabilities] = Capabilities(explore=True, unlock="unlock_url")
+
+    What is not named is False, and tested as such: a connector which does not declare `explore` has to raise
+    NotSupported when it is asked to. A kind that declares nothing is shown with what can be told otherwise.
+    """
+
+    set: Ability = True
+    """`set_password` of a clear-text password."""
+    change: Ability = False
+    """`change_password`, with the old one checked by the endpoint."""
+    unlock: Ability = False
+    """PasswordOption.UNLOCK_ACCOUNT is obeyed. Where it is False it is passed over."""
+    must_change: Ability = False
+    """PasswordOption.FORCE_CHANGE_AT_LOGON is obeyed. Where it is False it is passed over."""
+    hashes: Ability = False
+    """Some encoded passwords are taken; which, `Connector.accepts` says."""
+    explore: Ability = False
+    secure: Ability = True
+    """Whether the line can't be read on the way: `Connector.security` is SECURE."""
+    pipelining: Ability = False
+    """More than one password may be on the way over one line: `Connector.pipeline` is more than 1."""
+    locate: Ability = False
+    """It is a `Locates`."""
+
+
 _LONGEST_SCHEME: Final = 24
 
 
@@ -175,7 +213,8 @@ class Connector(Protocol):
         """Set the password as an administrator would; returns when it is confirmed. ConnectorFailure.
 
         With the option ENCODED the secret is a hash in one of the `accepts.schemes`: set as it is, never
-        hashed again.
+        hashed again. Who gives up waiting cancels: nobody knows then how it ended, and after `close` nothing
+        of it may arrive any more.
         """
 
     async def change_password(self, account: Account, old: Secret, new: Secret) -> None:
@@ -185,11 +224,40 @@ class Connector(Protocol):
         """Every account at the endpoint, page by page. ConnectorFailure; NotSupported when it can't."""
 
 
+class Locates(Protocol):
+    """A connector that can look an account up without touching it: `provserver endpoints test` asks it."""
+
+    async def locate(self, account: Account) -> str:
+        """What the account is called at the endpoint, where it must be. Opens the line when it is closed.
+        ObjectMissing, another ConnectorFailure."""
+
+
+@record
+class Misfit:
+    """Something that does not go together: the settings, and the server that was found there."""
+
+    what: str
+    """What is wrong, in a sentence."""
+    advice: str
+    """What to set, or to do at the endpoint."""
+    grave: bool = True
+    """True: passwords, or the wishes that go with them, will not arrive. False: a warning."""
+
+
+class Fits(Protocol):
+    """A connector that can ask the server at the other end whether its settings fit: `provserver endpoints
+    test` does, once, and never a courier."""
+
+    async def misfits(self) -> Sequence[Misfit]:
+        """What does not fit; empty when all is well. Opens the line when it is closed. ConnectorFailure."""
+
+
 class ConnectorKind(Protocol):
     """What an entry point of `provserver.connectors` names: makes connectors from an endpoint's settings."""
 
     setting_names: ClassVar[Mapping[str, str]]
-    """Every setting with one line of help; `docs/reference/connectors.md` is made of them."""
+    """Every setting with one line of help; `docs/reference/connectors.md` is made of them. A kind may also
+    have `secret_names`, the same for its secrets, and `capabilities`."""
 
     def __call__(
         self, settings: Mapping[str, str], secrets: Mapping[str, Secret], reactor: object

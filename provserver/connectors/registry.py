@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
-from provserver.connectors.contract import ENCODINGS, Accepts, Connector, ConnectorKind, SettingsError
+from provserver.connectors.contract import (
+    ENCODINGS,
+    Accepts,
+    Capabilities,
+    Connector,
+    ConnectorKind,
+    SettingsError,
+)
 from provserver.vault.secret import Secret
 
 GROUP = "provserver.connectors"
@@ -53,6 +60,11 @@ class ConnectorKinds:
         self._kinds[name] = kind
         return kind
 
+    def package(self, name: str) -> str:
+        """The distribution that brings this kind; empty for one that was put in the place of it."""
+        point = self._installed.get(name)
+        return point.dist.name if point is not None and point.dist is not None else ""
+
     def make(
         self,
         name: str,
@@ -70,6 +82,28 @@ class ConnectorKinds:
         if endpoint and "name" in kind.setting_names and "name" not in settings:
             settings = {**settings, "name": endpoint}
         return kind(settings, secrets, reactor)
+
+
+NOT_SAID: Final = "not said"
+
+
+def capabilities_of(kind: ConnectorKind) -> Capabilities:
+    """What a kind declares; of one that declares nothing, what can be told otherwise."""
+    declared: Capabilities | None = getattr(kind, "capabilities", None)
+    if declared is not None:
+        return declared
+    at_once = getattr(kind, "pipeline", None)
+    return Capabilities(
+        set=NOT_SAID,
+        change=NOT_SAID,
+        unlock=NOT_SAID,
+        must_change=NOT_SAID,
+        hashes=NOT_SAID,
+        explore=NOT_SAID,
+        secure=NOT_SAID,
+        pipelining=at_once > 1 if isinstance(at_once, int) else NOT_SAID,
+        locate=hasattr(kind, "locate"),
+    )
 
 
 class Settings:

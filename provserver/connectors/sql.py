@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -20,6 +20,7 @@ from provserver.connectors.contract import (
     Accepts,
     Account,
     Busy,
+    Capabilities,
     ConnectorError,
     ConnectorFailure,
     DroppedConnection,
@@ -60,6 +61,14 @@ class SqlConnector:
         "timeout": "seconds for connecting, and for each statement; 10 when not given",
     }
     secret_names: ClassVar[Mapping[str, str]] = {"password": "the password of the url's user"}
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        change="a table",
+        unlock="a statement with :unlock",
+        must_change="a statement with :must_change",
+        hashes="schemes",
+        explore="a table, or accounts",
+        secure="not with tls=none",
+    )
     pipeline: ClassVar[int] = 1
     fold: Fold = staticmethod(keep_as_is)
 
@@ -129,7 +138,7 @@ class SqlConnector:
                         yield Account(str(row[0]), nowhere, _attributes(names, row))
         finally:
             with contextlib.suppress(ConnectorFailure):
-                await self._ask(lambda _: _let_go(connection))
+                await self._ask(lambda _: _stop_reading(pages, connection))
 
     # -- in the thread
 
@@ -204,11 +213,14 @@ class SqlConnector:
 
     def _pages(
         self, connection: Connection, query: Executable
-    ) -> Iterator[Sequence[tuple[Sequence[str], Sequence[Any]]]]:
+    ) -> Generator[Sequence[tuple[Sequence[str], Sequence[Any]]], None, None]:
         result = connection.execution_options(stream_results=True, yield_per=PAGE).execute(query)
         names = list(result.keys())
-        for page in result.partitions():
-            yield [(names, row) for row in page]
+        try:
+            for page in result.partitions():
+                yield [(names, row) for row in page]
+        finally:
+            result.close()
 
     def _next(
         self, pages: Iterator[Sequence[tuple[Sequence[str], Sequence[Any]]]]
@@ -279,6 +291,13 @@ def _let_go(connection: Connection) -> None:
     """Never fails: the server may be gone."""
     with contextlib.suppress(Exception):
         connection.close()
+
+
+def _stop_reading(pages: Generator[object, None, None], connection: Connection) -> None:
+    """The cursor, which some drivers keep at the server, before the connection. Never fails."""
+    with contextlib.suppress(Exception):
+        pages.close()
+    _let_go(connection)
 
 
 def _cut(connection: Connection) -> None:

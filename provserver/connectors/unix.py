@@ -10,6 +10,7 @@ from provserver.connectors import unixcommand
 from provserver.connectors.contract import (
     Accepts,
     Account,
+    Capabilities,
     ConnectorError,
     ConnectorFailure,
     Fold,
@@ -66,6 +67,9 @@ class UnixConnector:
         "timeout": "seconds for connecting, and for each command; 20 when not given",
     }
     secret_names: ClassVar[Mapping[str, str]] = {"passphrase": "of key_file, when it is encrypted"}
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        unlock="unlock_command", must_change="must_change_command", explore=True
+    )
     pipeline: ClassVar[int] = 1
     security: Security = Security.SECURE
     accepts: Accepts = Accepts()

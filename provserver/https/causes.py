@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from OpenSSL.SSL import Error as TlsError
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.web._newclient import RequestNotSent  # in no public module
 from twisted.web.client import (
     RequestGenerationFailed,
@@ -31,7 +31,7 @@ def told(error: Exception) -> Exception:
     """The NoAnswer for an error of Twisted's; or CancelledError, when it was called off."""
     reasons = list(_reasons(error))
     for reason in reasons:
-        if isinstance(reason, CancelledError):
+        if isinstance(reason, CancelledError | ConnectingCancelledError):
             return CancelledError()
         if isinstance(reason, TlsError):
             return NoAnswer(f"TLS failed: {_of_tls(reason)}")

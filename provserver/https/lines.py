@@ -8,7 +8,7 @@ nothing is written to the log for each connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -57,12 +57,13 @@ class Lines:
         idle_time: float,
         reactor: Any,
         clock: IReactorTime,
+        shown: Mapping[str, Any] | None = None,
     ) -> None:
-        """ValueError: the CA file cannot be used."""
+        """`shown`: our own certificate, as `client_tls` takes it. ValueError: the CA file cannot be used."""
         self.reactor = reactor
         places = [urlsplit(url) for url in urls]
         hosts = {place.hostname for place in places if place.scheme == "https"}
-        self.tls = {host: client_tls(host, ca_file) for host in hosts if host is not None}
+        self.tls = {host: client_tls(host, ca_file, shown) for host in hosts if host is not None}
         self.pool: Any = cast(Any, HTTPConnectionPool)(clock)
         # It would repeat requests without a body only: whoever calls knows better.
         self.pool.retryAutomatically = False
@@ -72,6 +73,12 @@ class Lines:
     def line(self) -> Line:
         """For one request."""
         return Line(self)
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether a connection waits for the next call, and was not closed at the other end."""
+        kept = self.pool._connections.values()  # Twisted has no other way to ask
+        return any(protocol.state == "QUIESCENT" for waiting in kept for protocol in waiting)
 
     async def close_kept(self) -> None:
         """Close the connections that nobody uses just now."""
@@ -95,10 +102,22 @@ class Line:
         """Whether it goes over a connection that had been used before."""
         return self._protocol is not None and self._way is not None and not self._way.taken
 
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether the other end may have seen something of the request: not before TLS has verified it."""
+        transport: Any = self._protocol.transport if self._protocol is not None else None
+        # Twisted tells only the protocol of it, and HTTP's does not listen. What is no TLS has none.
+        return transport is not None and bool(getattr(transport, "_handshakeDone", True))
+
     async def post(self, url: str, headers: Headers, body: bytes) -> IResponse:
         """The answer up to its headers."""
+        return await self.ask("POST", url, headers, body)
+
+    async def ask(self, method: str, url: str, headers: Headers, body: bytes | None) -> IResponse:
+        """The answer up to its headers; None: a request without a body."""
         agent: Agent = cast(Any, Agent).usingEndpointFactory(self._lines.reactor, self, pool=self)
-        return await agent.request(b"POST", url.encode(), headers, _Body(body))
+        content = None if body is None else _Body(body)
+        return await agent.request(method.encode(), url.encode(), headers, content)
 
     async def body_of(self, response: IResponse, limit: int) -> bytes:
         """The rest. TooLong."""
@@ -106,7 +125,12 @@ class Line:
             raise TooLong
         collected: Deferred[bytes] = Deferred()
         cast(Any, response).deliverBody(_Collector(limit, collected))
-        return await collected
+        body = await collected
+        if response.version[1:] < (1, 1):
+            # RFC 9112 9.3: such a connection ends with its answer. Twisted would keep it.
+            self.abort()
+            await self._lines.close_kept()
+        return body
 
     def abort(self) -> None:
         """End whatever is under way on it now; TLS would wait for the other end to take its leave."""

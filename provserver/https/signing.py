@@ -28,6 +28,7 @@ NONCE_SIZE: Final = 16
 _REQUEST: Final = b"provserver policy request 1"
 _ANSWER: Final = b"provserver policy answer 1"
 _ALERT: Final = b"provserver alert 1"
+_PASSWORD: Final = b"provserver password 1"
 
 
 class SharedSecretError(ValueError):
@@ -62,6 +63,10 @@ class SharedSecret:
     def of_alert(self, time: str, nonce: str, body: bytes) -> str:
         """64 hexadecimal digits."""
         return self._signed(_ALERT, time.encode(), nonce.encode(), body)
+
+    def of_password(self, time: str, nonce: str, target: str, body: bytes) -> str:
+        """64 hexadecimal digits. `target`: the method, a space, and the URL, which may name the account."""
+        return self._signed(_PASSWORD, time.encode(), nonce.encode(), target.encode(), body)
 
     def of_answer(self, nonce: str, body: bytes) -> str:
         """64 hexadecimal digits. `nonce` is the request's."""

@@ -188,6 +188,18 @@ class LdapClient:
 
         return demand_success(await self._answer(request, controls))
 
+    async def change_attribute(self, dn: str, description: str, old: Secret, new: Secret) -> str:
+        """Delete one secret value and add another in one modify: how Active Directory has its users change
+        their passwords. Returns the server's diagnostic text.
+        """
+
+        def request() -> Request:
+            values = ((ChangeKind.DELETE, old), (ChangeKind.ADD, new))
+            changes = [Change(kind, PartialAttribute(description, (one.reveal(),))) for kind, one in values]
+            return ModifyRequest(dn, tuple(changes))
+
+        return demand_success(await self._answer(request))
+
     async def add(
         self, dn: str, attributes: Mapping[str, Sequence[bytes]], *, controls: Sequence[Control] = ()
     ) -> None:
@@ -218,10 +230,17 @@ class LdapClient:
         return _extended(await self._answer(lambda: ExtendedRequest(oid, value), controls))
 
     async def password_modify(
-        self, user: str | None, *, old: Secret | None = None, new: Secret | None = None
+        self,
+        user: str | None,
+        *,
+        old: Secret | None = None,
+        new: Secret | None = None,
+        controls: Sequence[Control] = (),
     ) -> Secret | None:
         """RFC 3062. `user` None is whoever is bound; without `new` the server makes one up."""
-        answer = _extended(await self._answer(lambda: encode_request(PasswordModify(user, old, new))))
+        answer = _extended(
+            await self._answer(lambda: encode_request(PasswordModify(user, old, new)), controls)
+        )
         if answer.value is None:
             return None
         try:

@@ -33,6 +33,7 @@ from zope.interface import implementer
 from provserver.ldap.ber import element, integer
 from provserver.ldap.ber_writing import ENUMERATED, INTEGER, SEQUENCE
 from provserver.ldap.codec import MAX_INT, decode_message, encode_message
+from provserver.ldap.controls.password_policy import PasswordPolicyResponse
 from provserver.ldap.errors import RemoteProtocolError
 from provserver.ldap.limits import Limits
 from provserver.ldap.messages import (
@@ -49,6 +50,7 @@ from provserver.ldap.messages import (
 )
 from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.ldap.trust import client_tls
+from provserver.ldap.values import MalformedValue
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of one answer; more is no answer but an attack."""
@@ -369,7 +371,23 @@ def demand_success(answer: Message) -> str:
     result = result_of(answer)
     if result.code is ResultCode.SUCCESS:
         return result.diagnostic
-    raise Refusal(result.code, result.diagnostic, matched_dn=result.matched_dn, referrals=result.referrals)
+    raise Refusal(
+        result.code,
+        result.diagnostic,
+        matched_dn=result.matched_dn,
+        referrals=result.referrals,
+        policy_error=_policy_error(answer),
+    )
+
+
+def _policy_error(answer: Message) -> int | None:
+    """What the server's password policy says, to who asked with the control. One that makes no sense says
+    nothing: the result stands without it."""
+    for control in answer.controls:
+        if control.oid == PasswordPolicyResponse.oid:
+            with suppress(MalformedValue):
+                return PasswordPolicyResponse.decode(control.value).error
+    return None
 
 
 def _code_number(buffer: bytes, start: int, end: int) -> int:

@@ -6,7 +6,7 @@ settings, its line is judged, opened and logged in, and an account is looked up 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
 
@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as OutOfTime
 from twisted.internet.interfaces import IReactorTime
 
-from provserver.connectors.contract import Account, Connector, ConnectorFailure, Security
+from provserver.connectors.contract import Account, Connector, ConnectorFailure, Misfit, Security
 from provserver.delivery.events import MEANINGS, Outcome, outcome_of
 from provserver.delivery.plan import account_for_connector
 from provserver.directory.entries import Entry
@@ -39,6 +39,7 @@ _OF_ACCOUNTS: Final = Or(tuple([Equality("objectClass", name) for name in ACCOUN
 SETTINGS: Final = "settings"
 PROTECTION: Final = "protection"
 LINE: Final = "connect and log in"
+FIT: Final = "does the server fit"
 LOOKUP: Final = "look up an account"
 
 
@@ -46,6 +47,8 @@ Locate = Callable[[Account], Awaitable[str]]
 """`locate(account)` of connectors that can look an account up without touching it: what it is called at the
 endpoint. ConnectorFailure; ObjectMissing: it is not there.
 """
+AskMisfits = Callable[[], Awaitable[Sequence[Misfit]]]
+"""`misfits()` of connectors that can ask the server whether their settings fit. ConnectorFailure."""
 Connectors = Callable[[Endpoint], Connector]
 """A closed connector with an endpoint's settings. LookupError, ValueError: there can be none."""
 
@@ -80,7 +83,8 @@ class EndpointChecks:
 
     async def check(self, asked: CheckEndpoint, who: Mapping[str, str]) -> dict[str, Json]:
         """Each step that was taken and how it went, as JSON has it: `endpoint`, `at`, `good`, `steps` (each
-        with `step`, `good`, `text`, and `advice` where it failed; the first that fails is the last).
+        with `step`, `good`, `text`, and `advice` where it failed; the first that fails is the last; `skipped`
+        and `warning` are said of good ones).
 
         `who`: for the journal. Refusal NO_SUCH_OBJECT, UNWILLING_TO_PERFORM.
         """
@@ -105,8 +109,10 @@ class EndpointChecks:
         steps = [_good(SETTINGS, f"connector {endpoint.connector}")]
         try:
             await self._use(connector, endpoint, account, steps)
-        finally:
+        except BaseException:  # not `finally`: see tools/fast/hazards.py
             await connector.close()
+            raise
+        await connector.close()
         return steps
 
     async def _use(
@@ -123,6 +129,14 @@ class EndpointChecks:
             return
         secure = connector.security is Security.SECURE
         steps.append(_good(PROTECTION, "nobody can read what goes over the line" if secure else _READABLE))
+        misfits: AskMisfits | None = getattr(connector, "misfits", None)
+        if misfits is not None:
+            found = await self._tried(FIT, misfits(), steps)
+            if found is None:
+                return
+            steps.append(_fit(found[0]))
+            if not steps[-1]["good"]:
+                return
         locate: Locate | None = getattr(connector, "locate", None)
         if account is None:
             steps.append(_skipped(LOOKUP, "we know of no account of this endpoint"))
@@ -178,6 +192,21 @@ def _is_open_to_all(connector: Connector, endpoint: Endpoint) -> bool:
 
 def _good(step: str, text: str) -> dict[str, Json]:
     return {"step": step, "good": True, "text": text}
+
+
+def _fit(misfits: Sequence[Misfit]) -> dict[str, Json]:
+    """What is grave fails the step; what is not is a warning, which is shown and stops nothing."""
+    grave = [one for one in misfits if one.grave]
+    if grave:
+        return {
+            **_bad(FIT, Outcome.NOT_CONFIGURED),
+            "text": "; ".join(one.what for one in grave),
+            "advice": "; ".join(dict.fromkeys(one.advice for one in grave)),
+        }
+    if misfits:
+        told = "; ".join(f"{one.what}: {one.advice}" for one in misfits)
+        return {**_good(FIT, told), "warning": True}
+    return _good(FIT, "the settings go with what the server says of itself")
 
 
 def _skipped(step: str, why: str) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -15,14 +15,19 @@ from twisted.internet.task import Clock
 
 from provserver.connectors.contract import (
     ENCODINGS,
+    AccessDenied,
     Account,
+    BadServerCredentials,
     Busy,
+    ConnectorError,
+    ConnectorFailure,
     DroppedConnection,
     NotSupported,
     ObjectMissing,
     PasswordIllFormed,
     PasswordInHistory,
     PasswordOption,
+    PasswordPolicyViolation,
     Security,
     ServerDown,
     SettingsError,
@@ -42,39 +47,102 @@ ADA = Account("ada", DN.parse("cn=ada,dc=im"))
 PASSWORD = Secret.of_text("Harbour-Light-21")
 
 
-class TestContract(ConnectorContract):
-    endpoints: ClassVar[EmulatedEndpoints] = EmulatedEndpoints()
-    kind = endpoints.kind()
-    settings: ClassVar[Mapping[str, str]] = {"name": "kit", "min_length": "8"}
+class OnAnEmulated(ConnectorContract):
+    """Every test has an endpoint of its own."""
+
     secrets: ClassVar[Mapping[str, Secret]] = {}
-    weak = Secret.of_text("tiny-7")
+    given: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture(autouse=True)
-    def _whole(self) -> None:
-        self.endpoints["kit"].mend()
+    def _endpoint(self) -> None:
+        endpoints = EmulatedEndpoints()
+        type(self).kind = endpoints.kind()
+        self.endpoint = endpoints["kit"]
+        self.settings = {"name": "kit", **self.given}
 
     def missing_account(self) -> Account:
-        self.endpoints["kit"].remove_account("nobody")
+        self.endpoint.remove_account("nobody")
         return Account("nobody", DN.parse("cn=nobody,dc=im"))
 
     async def has_password(self, account: Account, secret: Secret) -> bool:
-        return self.endpoints["kit"].holds(account.name, secret)
+        return self.endpoint.holds(account.name, secret)
 
     async def has_encoded(self, account: Account, encoded: Secret, secret: Secret) -> bool:
-        return self.endpoints["kit"].holds(account.name, encoded)
+        return self.endpoint.holds(account.name, encoded)
 
+    async def must_change(self, account: Account) -> bool:
+        return account.name in self.endpoint.must_change
 
-class TestContractOfOneThatTakesHashes(TestContract):
-    settings: ClassVar[Mapping[str, str]] = {
-        "name": "kit",
-        "schemes": ",".join(ENCODINGS),
-        "max_length": "30",
-    }
-    weak = None
+    async def lock(self, account: Account) -> bool:
+        self.endpoint.lock(account.name)
+        return True
+
+    async def is_locked(self, account: Account) -> bool:
+        return account.name in self.endpoint.locked
+
+    async def populate(self, count: int) -> bool:
+        self.settings = {**self.settings, "accounts": f"kit,user-{{1-{count}}}"}
+        return True
 
     async def take_down(self) -> bool:
-        self.endpoints["kit"].down()
+        self.endpoint.down()
         return True
+
+    def troubles(self) -> Mapping[type[ConnectorFailure], Callable[[], Awaitable[object]]]:
+        def bring(how: str) -> Callable[[], Awaitable[object]]:
+            async def broken() -> None:
+                self.endpoint.break_at(how)
+
+            return broken
+
+        words = {
+            AccessDenied: "denied",
+            BadServerCredentials: "login",
+            Busy: "busy",
+            ConnectorError: "error",
+            DroppedConnection: "drop",
+            NotSupported: "unsupported",
+            ObjectMissing: "missing",
+            PasswordIllFormed: "ill-formed",
+            PasswordPolicyViolation: "policy",
+            ServerDown: "down",
+        }
+        return {kind: bring(f"set:*:{word}") for kind, word in words.items()}
+
+    async def mend(self) -> None:
+        self.endpoint.mend()
+
+    async def stall(self) -> bool:
+        self.endpoint.delay(60.0)
+        return True
+
+    async def cut_idle_lines(self) -> bool:
+        self.endpoint.drop(times=1)
+        return True
+
+    async def open_lines(self) -> int:
+        return self.endpoint.open_lines
+
+
+class TestContract(OnAnEmulated):
+    given: ClassVar[Mapping[str, str]] = {"min_length": "8", "history": "4", "pipeline": "4"}
+    weak = Secret.of_text("tiny-7")
+    refuses_old_ones = PasswordOption.NONE
+
+
+class TestContractOfOneThatTakesHashes(OnAnEmulated):
+    given: ClassVar[Mapping[str, str]] = {"schemes": ",".join(ENCODINGS), "max_length": "30"}
+
+
+class TestContractOfOpenLdap(OnAnEmulated):
+    given: ClassVar[Mapping[str, str]] = {"personality": "openldap"}
+    weak = Secret.of_text("tiny-7")
+    refuses_old_ones = PasswordOption.NONE
+
+
+class TestContractOfAd(OnAnEmulated):
+    given: ClassVar[Mapping[str, str]] = {"personality": "ad"}
+    weak = Secret.of_text("allsmall")
 
 
 class Line:
@@ -254,11 +322,6 @@ def test_a_removed_account_is_missing_until_mended() -> None:
         line.set()
     line.endpoint.mend()
     line.set()
-
-
-def test_exploring_is_not_supported_yet() -> None:
-    with pytest.raises(NotSupported):
-        Line().connector.explore()
 
 
 def test_secrets_are_refused_since_it_needs_none() -> None:

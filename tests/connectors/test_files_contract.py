@@ -125,6 +125,9 @@ class OnAFile(ConnectorContract):
         kept = stored(connector, account.name)
         return kept is not None and connector._keeping.verify(secret, kept)
 
+    async def accounts_there(self) -> frozenset[str]:
+        return frozenset(("kit", "ada"))
+
     async def take_down(self) -> bool:
         self.path.unlink()
         return True
@@ -132,6 +135,11 @@ class OnAFile(ConnectorContract):
 
 class TestDelimited(OnAFile):
     _, kind, content, shape = KINDS[0]
+
+    async def populate(self, count: int) -> bool:
+        with self.path.open("a") as people:
+            people.writelines(f"user{n},,\n" for n in range(count))
+        return True
 
 
 class TestFixedWidth(OnAFile):

@@ -10,7 +10,7 @@ import pytest_twisted
 from harbour import NEW
 
 from provserver.connectors.contract import Account, PasswordOption, PasswordPolicyViolation
-from provserver.connectors.ldap import LdapConnector
+from provserver.connectors.directories.generic import LdapConnector
 from provserver.directory.names import DN
 from provserver.testing.connector_contract import ConnectorContract, encode
 from provserver.testing.slapd import PasswordPolicy, SlapdServer, require_slapd

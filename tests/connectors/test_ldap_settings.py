@@ -28,15 +28,12 @@ from provserver.connectors.contract import (
     ServerDown,
     SettingsError,
 )
-from provserver.connectors.ldap import (
-    LdapConnector,
-    _bind_failure,
-    _change_failure,
-    _Locator,
-    _set_failure,
-)
+from provserver.connectors.directories.ds389 import Ds389Connector
+from provserver.connectors.directories.generic import LdapConnector
+from provserver.connectors.directories.locating import Locator
 from provserver.connectors.registry import Settings
 from provserver.directory.names import DN
+from provserver.ldap.controls.password_policy import PolicyError
 from provserver.ldap.filters import And, Equality
 from provserver.ldap.results import Refusal, ResultCode
 from provserver.vault.secret import Secret
@@ -54,8 +51,8 @@ def make(**changes: str | None) -> LdapConnector:
     return LdapConnector(settings, SECRETS, Clock())
 
 
-def locator(**settings: str) -> _Locator:
-    return _Locator(Settings(settings, LdapConnector.setting_names))
+def locator(**settings: str) -> Locator:
+    return Locator(Settings(settings, LdapConnector.setting_names))
 
 
 def account(name: str, **attributes: tuple[str, ...]) -> Account:
@@ -184,10 +181,52 @@ SET = [
 
 @pytest.mark.parametrize(("code", "text", "kind"), SET)
 def test_a_refused_reset_is_one_of_the_closed_set(code: int, text: str, kind: type[ConnectorFailure]) -> None:
-    failure = _set_failure(Refusal(ResultCode(code), text), "uid=ada")
+    failure = LdapConnector.meanings.of_set(Refusal(ResultCode(code), text), "uid=ada")
     assert type(failure) is kind
     assert not failure.outcome_unknown, "the server answered: the outcome is known"
     assert text in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        # 389-ds
+        ("Invalid password syntax - password must be at least 8 characters long", PasswordPolicyViolation),
+        ("password in history", PasswordInHistory),
+        ("within password minimum age", PasswordPolicyViolation),
+        ("Invalid password syntax - passwords with storage scheme are not allowed", AccessDenied),
+        ("Exceed password retry limit. Please try later.", ConnectorError),
+        # FreeIPA
+        ("Password reuse not permitted", PasswordInHistory),
+        ("Password is too short", PasswordPolicyViolation),
+        ("Too soon to change password", PasswordPolicyViolation),
+        ("Pre-Encoded passwords are not valid", NotSupported),
+        ("Account expired", ConnectorError),
+    ],
+)
+def test_389_ds_and_freeipa_are_understood_in_their_own_words(
+    text: str, kind: type[ConnectorFailure]
+) -> None:
+    refusal = Refusal(ResultCode.CONSTRAINT_VIOLATION, text)
+    assert type(Ds389Connector.meanings.of_set(refusal, "uid=ada")) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (PolicyError.PASSWORD_IN_HISTORY, PasswordInHistory),
+        (PolicyError.PASSWORD_TOO_SHORT, PasswordPolicyViolation),
+        (PolicyError.PASSWORD_TOO_YOUNG, PasswordPolicyViolation),
+        (PolicyError.PASSWORD_MOD_NOT_ALLOWED, AccessDenied),
+    ],
+)
+def test_the_password_policy_control_says_what_words_do_not(
+    error: PolicyError, kind: type[ConnectorFailure]
+) -> None:
+    refusal = Refusal(ResultCode.CONSTRAINT_VIOLATION, "no words", policy_error=error)
+    failure = LdapConnector.meanings.of_set(refusal, "uid=ada")
+    assert type(failure) is kind
+    assert error.name.lower().replace("_", " ") in str(failure)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +243,7 @@ def test_a_refused_reset_is_one_of_the_closed_set(code: int, text: str, kind: ty
 def test_a_refused_change_tells_a_wrong_old_password_apart(
     code: int, text: str, kind: type[ConnectorFailure]
 ) -> None:
-    assert type(_change_failure(Refusal(ResultCode(code), text), "uid=ada")) is kind
+    assert type(LdapConnector.meanings.of_change(Refusal(ResultCode(code), text), "uid=ada")) is kind
 
 
 @pytest.mark.parametrize(
@@ -220,4 +259,4 @@ def test_a_refused_change_tells_a_wrong_old_password_apart(
     ],
 )
 def test_a_refused_bind_is_about_our_credentials_or_passes(code: int, kind: type[ConnectorFailure]) -> None:
-    assert type(_bind_failure(Refusal(ResultCode(code)), "cn=admin")) is kind
+    assert type(LdapConnector.meanings.of_bind(Refusal(ResultCode(code)), "cn=admin")) is kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +25,9 @@ from provserver.connectors.contract import (
     Security,
     ServerDown,
 )
-from provserver.connectors.ldap import LdapConnector
+from provserver.connectors.directories.base import DirectoryConnector
+from provserver.connectors.directories.generic import LdapConnector
+from provserver.connectors.directories.openldap import OpenLdapConnector
 from provserver.directory.names import DN
 from provserver.ldap.client import LdapClient, Trust
 from provserver.ldap.results import Refusal, ResultCode
@@ -126,9 +129,11 @@ async def set_password(connector: LdapConnector, account: Account, secret: Secre
 
 
 class OnSlapd(ConnectorContract):
-    kind = LdapConnector
+    kind = OpenLdapConnector
     secrets: ClassVar[Mapping[str, Secret]] = {"bind_password": Secret.of_text("Service-Pass-1")}
+    wrong_secrets: ClassVar[Mapping[str, Secret] | None] = {"bind_password": Secret.of_text("Wrong-Pass-9")}
     weak = Secret.of_text("tiny-7")
+    refuses_old_ones: ClassVar[PasswordOption | None] = PasswordOption.NONE
     changes: ClassVar[Mapping[str, str | None]] = {}
 
     @pytest.fixture(autouse=True)
@@ -141,7 +146,8 @@ class OnSlapd(ConnectorContract):
             "-e",
             "relax",
             stdin="dn: uid=kit,ou=people,dc=example,dc=com\nchangetype: modify\n"
-            "replace: pwdHistory\n-\nreplace: userPassword\n",
+            "replace: pwdHistory\n-\nreplace: userPassword\n-\nreplace: pwdReset\n"
+            "-\nreplace: pwdAccountLockedTime\n",
         )
         yield
         if not slapd.running:
@@ -155,18 +161,81 @@ class OnSlapd(ConnectorContract):
             f"uid={account.name},ou=people,dc=example,dc=com", secret.reveal_text()
         )
 
+    async def accounts_there(self) -> frozenset[str]:
+        return frozenset({"kit", "twin", "test, user", "service", "guest"})
+
     async def take_down(self) -> bool:
         self.slapd.kill()
         return True
 
+    async def stall(self) -> bool:
+        self.slapd.freeze()
+        return True
+
+    async def mend(self) -> None:
+        self.slapd.thaw()
+
 
 class TestByPasswordModify(OnSlapd):
-    pass
+    @pytest.fixture(autouse=True)
+    def _crowd(self) -> Iterator[None]:
+        self.crowd = ExitStack()
+        with self.crowd:
+            yield
+
+    async def populate(self, count: int) -> bool:
+        """At a server of their own, which has them from its start: added one by one they would take long."""
+        people = "".join(
+            f"dn: uid=p{number},ou=people,dc=example,dc=com\nobjectClass: inetOrgPerson\n"
+            f"uid: p{number}\ncn: P {number}\nsn: P\n\n"
+            for number in range(count)
+        )
+        crowded = self.crowd.enter_context(SlapdServer(ldif=f"{PEOPLE}\n{people}"))
+        self.settings = settings_for(crowded, bind_dn=crowded.root_dn)
+        self.secrets = {"bind_password": Secret.of_text(crowded.root_password)}  # type: ignore[misc]
+        return True
 
 
 class TestByReplace(OnSlapd):
+    """Also as any other directory: the settings of both are the same."""
+
+    kind = LdapConnector
     changes: ClassVar[Mapping[str, str | None]] = {"operation": "replace"}
     changes_passwords = False
+
+
+class TestWithWishes(OnSlapd):
+    """Bound as the root DN, which ppolicy's checks do not bind."""
+
+    weak = None
+    refuses_old_ones = None
+    wrong_secrets = None
+    obeys = PasswordOption.FORCE_CHANGE_AT_LOGON | PasswordOption.UNLOCK_ACCOUNT
+
+    @pytest.fixture(autouse=True)
+    def _endpoint(self, slapd: SlapdServer) -> Iterator[None]:
+        type(self).changes = {"bind_dn": slapd.root_dn, "ppolicy": "yes"}
+        self.secrets = {"bind_password": Secret.of_text(slapd.root_password)}  # type: ignore[misc]
+        yield from OnSlapd._endpoint.__wrapped__(self, slapd)  # type: ignore[attr-defined]
+
+    async def must_change(self, account: Account) -> bool:
+        return "pwdReset: TRUE" in self.state("pwdReset")
+
+    async def lock(self, account: Account) -> bool:
+        done = self.slapd.tool(
+            "ldapmodify",
+            stdin="dn: uid=kit,ou=people,dc=example,dc=com\nchangetype: modify\n"
+            "replace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n",
+        )
+        return done.returncode == 0
+
+    async def is_locked(self, account: Account) -> bool:
+        return "pwdAccountLockedTime:" in self.state("pwdAccountLockedTime")
+
+    def state(self, attribute: str) -> str:
+        return self.slapd.tool(
+            "ldapsearch", "-LLL", "-b", "uid=kit,ou=people,dc=example,dc=com", attribute
+        ).stdout
 
 
 class TestOverStartTls(OnSlapd):
@@ -373,6 +442,32 @@ async def test_wishes_are_kept_where_the_server_has_ppolicy(slapd: SlapdServer) 
     await connector.close()
     shown = slapd.tool("ldapsearch", "-LLL", "-b", "uid=twin,ou=people,dc=example,dc=com", "pwdReset").stdout
     assert "pwdReset: TRUE" in shown
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("kind", [OpenLdapConnector, LdapConnector])
+async def test_a_real_server_is_found_to_fit(slapd: SlapdServer, kind: type[DirectoryConnector]) -> None:
+    from twisted.internet import reactor
+
+    secrets = {"bind_password": Secret.of_text("Service-Pass-1")}
+    for settings in ({"ppolicy": "yes"}, {"operation": "replace"}, {"schemes": "SSHA"}):
+        connector = kind(settings_for(slapd, **settings), secrets, reactor)
+        assert await connector.misfits() == []
+        await connector.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_without_the_overlay_does_not_fit_its_wishes() -> None:
+    from twisted.internet import reactor
+
+    require_slapd()
+    with SlapdServer(ldif=PEOPLE, access=ACCESS) as slapd:
+        secrets = {"bind_password": Secret.of_text("Service-Pass-1")}
+        connector = OpenLdapConnector(settings_for(slapd, ppolicy="yes"), secrets, reactor)
+        found = await connector.misfits()
+        await connector.close()
+    assert [one.grave for one in found] == [True, True]
+    assert "load the ppolicy overlay" in found[0].advice
 
 
 @pytest_twisted.ensureDeferred

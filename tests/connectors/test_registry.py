@@ -11,7 +11,14 @@ import pytest
 from provserver.connectors import registry
 from provserver.connectors.contract import SettingsError
 from provserver.connectors.emulated import EmulatedConnector, EmulatedEndpoints
-from provserver.connectors.registry import ConnectorKinds, Settings, UnknownKind, known_secrets
+from provserver.connectors.registry import (
+    NOT_SAID,
+    ConnectorKinds,
+    Settings,
+    UnknownKind,
+    capabilities_of,
+    known_secrets,
+)
 from provserver.vault.secret import Secret
 
 
@@ -110,3 +117,21 @@ def test_an_error_names_the_key_and_what_was_expected(read: Any, value: str | No
         read(settings)
     assert refused.value.key == "a"
     assert str(refused.value).startswith(expected)
+
+
+def test_every_kind_of_ours_declares_what_it_can_do() -> None:
+    kinds = ConnectorKinds()
+    ours = [name for name in kinds.names() if kinds.package(name) == "provserver"]
+    assert {"emulated", "ldap", "sql", "unix"} <= set(ours)
+    assert [name for name in ours if not hasattr(kinds.kind(name), "capabilities")] == []
+
+
+def test_of_a_kind_that_declares_nothing_is_told_what_can_be_told() -> None:
+    class Silent(EmulatedConnector):
+        capabilities = None  # type: ignore[assignment]
+        pipeline = 4
+
+    told = capabilities_of(Silent)
+    assert (told.pipelining, told.locate) == (True, True)
+    assert told.set == told.explore == NOT_SAID
+    assert capabilities_of(EmulatedConnector) is EmulatedConnector.capabilities

@@ -310,6 +310,14 @@ class OnSqlite(ConnectorContract):
         self.path.unlink()
         return True
 
+    async def accounts_there(self) -> frozenset[str]:
+        return frozenset(("kit", "ada"))
+
+    async def populate(self, count: int) -> bool:
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+        self.query(f"INSERT INTO account (login) {numbers} SELECT 'user' || i FROM n")
+        return True
+
 
 class TestClearColumn(OnSqlite):
     pass
@@ -326,14 +334,37 @@ class TestHashedColumn(OnSqlite):
 
 class TestStatement(OnSqlite):
     changes_passwords = False
+    obeys = PasswordOption.FORCE_CHANGE_AT_LOGON | PasswordOption.UNLOCK_ACCOUNT
+    explores = False
 
     @pytest.fixture(autouse=True)
     def _statement(self, _database: None) -> None:
+        self.query("ALTER TABLE account ADD COLUMN must_change INTEGER")
+        self.query("ALTER TABLE account ADD COLUMN locked INTEGER")
         self.settings = {
             "url": self.settings["url"],
             "hash": "clear",
-            "statement": "UPDATE account SET secret = :password WHERE login = :name",
+            "statement": "UPDATE account SET secret = :password, must_change = :must_change, "
+            "locked = locked AND NOT :unlock WHERE login = :name",
         }
+
+    async def must_change(self, account: Account) -> bool:
+        return self.query(f"SELECT must_change FROM account WHERE login = '{account.name}'") == [(1,)]
+
+    async def lock(self, account: Account) -> bool:
+        self.query(f"UPDATE account SET locked = 1 WHERE login = '{account.name}'")
+        return True
+
+    async def is_locked(self, account: Account) -> bool:
+        return self.query(f"SELECT locked FROM account WHERE login = '{account.name}'") == [(1,)]
+
+
+class TestStatementThatExplores(TestStatement):
+    explores = True
+
+    @pytest.fixture(autouse=True)
+    def _listing(self, _statement: None) -> None:
+        self.settings = {**self.settings, "accounts": "SELECT login, team FROM account"}
 
 
 class TestOnSqlite(OnSqlite):

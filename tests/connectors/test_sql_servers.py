@@ -59,6 +59,7 @@ def account(name: str) -> Account:
 class OnAServer(ConnectorContract):
     kind = SqlConnector
     secrets: ClassVar[Mapping[str, Secret]] = {"password": Secret.of_text(schemas.LOGIN_PASSWORD)}
+    wrong_secrets: ClassVar[Mapping[str, Secret]] = {"password": Secret.of_text("Wrong-Pass-9")}
     wording: ClassVar[Mapping[str, str]]
     server: Any
 
@@ -90,11 +91,22 @@ class OnAServer(ConnectorContract):
         return made
 
 
+THEIR_LINES = "FROM pg_stat_activity WHERE usename = 'provserver'"
+
+
 class OnPostgres(OnAServer):
     @pytest.fixture(autouse=True)
     def _endpoint(self, postgres: Postgres) -> Iterator[None]:
         postgres.admin("UPDATE account SET hash = NULL")
         yield from self.on(postgres)
+
+    async def open_lines(self) -> int:
+        [[count]] = self.server.admin(f"SELECT count(*) {THEIR_LINES}")
+        return int(count)
+
+    async def cut_idle_lines(self) -> bool:
+        self.server.admin(f"SELECT pg_terminate_backend(pid) {THEIR_LINES}")
+        return True
 
 
 class OnMaria(OnAServer):

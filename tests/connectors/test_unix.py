@@ -106,6 +106,36 @@ class OnScript(ConnectorContract):
     async def has_password(self, account: Account, secret: Secret) -> bool:
         return (self.folder / f"user-{account.name}").read_bytes() == secret.reveal()
 
+    async def accounts_there(self) -> frozenset[str]:
+        return frozenset(("kit", "ada"))
+
+    async def populate(self, count: int) -> bool:
+        with (self.folder / "passwd").open("a") as passwd:
+            passwd.writelines(f"user{n}:x:{2000 + n}:100::/:\n" for n in range(count))
+        return True
+
+
+class TestWithWishes(OnScript):
+    obeys = PasswordOption.FORCE_CHANGE_AT_LOGON | PasswordOption.UNLOCK_ACCOUNT
+
+    @pytest.fixture(autouse=True)
+    def _wishes(self, _host: None) -> None:
+        self.settings = {
+            **self.settings,
+            "must_change_command": f"touch {self.folder}/change-{{name}}",
+            "unlock_command": f"rm {self.folder}/lock-{{name}}",
+        }
+
+    async def must_change(self, account: Account) -> bool:
+        return (self.folder / f"change-{account.name}").exists()
+
+    async def lock(self, account: Account) -> bool:
+        (self.folder / f"lock-{account.name}").touch()
+        return True
+
+    async def is_locked(self, account: Account) -> bool:
+        return (self.folder / f"lock-{account.name}").exists()
+
 
 class TestOnThisMachine(OnScript):
     """Any command; these need no rights."""
@@ -379,6 +409,7 @@ class OnAHost(ConnectorContract):
 
     kind = UnixConnector
     secrets: ClassVar[Mapping[str, Secret]] = {}
+    refuses_old_ones = PasswordOption.NONE
     weak = Secret.of_text("Old-Lantern-42")
     changes_passwords = False
 

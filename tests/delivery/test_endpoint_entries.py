@@ -74,7 +74,7 @@ async def test_nonsense_is_refused_when_it_is_written(
     ("changes", "expected"),
     [
         ([("provConnector", "carrier-pigeon")], "there is no connector 'carrier-pigeon'; there are: "),
-        ([("provSetting", "colour=red")], "colour: unknown setting; there are: delay, fold, "),
+        ([("provSetting", "colour=red")], "colour: unknown setting; there are: accounts, break, "),
         ([("provSetting", "delay=soon")], "delay: expected a number from 0 to 86400, got 'soon'"),
         ([("provConnector", "ldap")], "url: must be given"),
         ([("provSecret", "password=Whale-Song-55")], "password: unknown secret; there are: none"),

@@ -15,6 +15,7 @@ from provserver.connectors.blocking import OwnThread, TooSlow
 from provserver.connectors.contract import (
     Accepts,
     Account,
+    Capabilities,
     ConnectorError,
     ConnectorFailure,
     DroppedConnection,
@@ -58,6 +59,7 @@ class FileConnector:
 
     setting_names: ClassVar[Mapping[str, str]]
     secret_names: ClassVar[Mapping[str, str]] = {}
+    capabilities: ClassVar[Capabilities] = Capabilities(change=True, hashes="schemes", explore=True)
     pipeline: ClassVar[int] = 1
     security: Security = Security.SECURE
     fold: Fold = staticmethod(keep_as_is)
@@ -114,9 +116,9 @@ class FileConnector:
 
     async def explore(self) -> AsyncIterator[Account]:
         """Every account, as the file is now. Their DN is empty: a file knows none of ours."""
-        rows = await self._ask(lambda: self._layout.rows(self._text(read(self._path))[1]))
+        rows = await self._ask(lambda: self._shaped(self._layout.rows(self._text(read(self._path))[1])))
         nowhere = DN.parse("")
-        while page := await self._ask(lambda: list(islice(self._shaped(rows), PAGE))):
+        while page := await self._ask(lambda: list(islice(rows, PAGE))):
             for row in page:
                 if row.names[0]:
                     yield Account(row.names[0], nowhere, row.attributes)
