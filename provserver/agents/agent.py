@@ -26,15 +26,15 @@ class Agent:
 
     def test(self, account: str, secret: Secret) -> Decision:
         """Whether the password may be set: the first two requests."""
-        return self._none_of_our_business(account) or self._tested(account, secret)[0]
+        return self.none_of_our_business(account) or self._tested(account, secret)[0]
 
     def sync(self, account: str, secret: Secret) -> Decision:
         """The password has been set here: the last two requests."""
-        return self._none_of_our_business(account) or self._told(account, secret, vetoable=False)
+        return self.none_of_our_business(account) or self._told(account, secret, vetoable=False)
 
     def change(self, account: str, secret: Secret) -> Decision:
         """The password will be set here if this accepts: all four requests."""
-        ignored = self._none_of_our_business(account)
+        ignored = self.none_of_our_business(account)
         if ignored is not None:
             return ignored
         decision, answer = self._tested(account, secret)
@@ -43,7 +43,8 @@ class Agent:
         nobody = answer if answer is not None and answer.verdict is Verdict.NOBODY else None
         return self._told(account, secret, vetoable=True, nobody=nobody)
 
-    def _none_of_our_business(self, account: str) -> Decision | None:
+    def none_of_our_business(self, account: str) -> Decision | None:
+        """The end of a change that the conf file has us ignore; None: of any other. Logged."""
         if not self._conf.enabled:
             text = "nothing was asked: pwd_sync_enable is no"
         elif account.endswith("$") and not self._conf.machine_accounts:

@@ -29,7 +29,10 @@ def understood(conf: Conf) -> Iterator[str]:
     yield "so:"
     post = conf.post
     yield f"  the agent is {conf.identity}"
-    yield f"  accounts: {post.account_class} below {post.endpoint_dn}, found by {post.logon_attribute}"
+    if post.template is not None:
+        yield f"  accounts: {post.template}, without a search"
+    else:
+        yield f"  accounts: {post.account_class} below {post.endpoint_dn}, found by {post.logon_attribute}"
     yield f"  the log: {conf.logging.file or 'none'}"
     for remark in conf.remarks:
         yield f"remark: {remark}"

@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from provserver.agents.agent import Agent
@@ -30,66 +31,90 @@ _STDIN_PATIENCE: Final = 10.0
 """Seconds in which whoever calls us gives the password."""
 
 
-class _WrongUse(Exception):
+class WrongUse(Exception):
     """A sentence; exit code WRONG."""
 
 
-def main(arguments: Sequence[str] | None = None, flavour: Flavour = PSYNC_AGENT) -> int:
-    """Run the command; its exit code."""
+Command = Callable[[argparse.Namespace], int]
+"""What carries one out: `read` of its options reads the conf file; the exit code."""
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    flavour: Flavour = PSYNC_AGENT,
+    own: Mapping[str, Command] = MappingProxyType({}),
+) -> int:
+    """Run the command; its exit code. `own`: what carries out a command in another way than here."""
     options = parser(flavour).parse_args(arguments)
     options.read = partial(read_conf, options.conf, flavour.form)
     try:
-        return int(_COMMANDS[options.command](options))
+        return int((own.get(options.command) or _COMMANDS[options.command])(options))
     except ConfError as error:
         for problem in error.problems:
             print(f"{flavour.name}: {options.conf}: {problem}", file=sys.stderr)
         return Ending.WRONG
-    except _WrongUse as error:
+    except WrongUse as error:
         print(f"{flavour.name}: {error}", file=sys.stderr)
         return Ending.WRONG
     except KeyboardInterrupt:
         return 130
 
 
-def _told(options: argparse.Namespace) -> int:
+def told(options: argparse.Namespace) -> int:
     """test, sync, change."""
     conf: Conf = options.read()
-    account: str = options.account
+    # An exit program of OS/400 has names that are filled up with blanks.
+    account: str = options.account.rstrip(" ")
     if not account:
-        raise _WrongUse("ACCOUNT is empty")
+        raise WrongUse("ACCOUNT is empty")
+    if any("\ud800" <= sign <= "\udfff" for sign in account):
+        raise WrongUse("ACCOUNT is not UTF-8")
+    secret = _password(options.password_fd)
     agent = Agent(conf, Book(conf.logging))
     decision = {"test": agent.test, "sync": agent.sync, "change": agent.change}[options.command](
-        account, _password()
+        account, secret
     )
     if conf.verbose or decision.ending is not Ending.ACCEPT:
         print(decision.text)
     return decision.ending
 
 
-def _password() -> Secret:
-    """The first line of standard input. _WrongUse: there is none, in time."""
-    descriptor = sys.stdin.fileno()
+def _password(number: int | None) -> Secret:
+    """The first line of that file descriptor; None: of standard input. WrongUse: there is none, in time."""
+    place = "standard input" if number is None else f"file descriptor {number}"
+    try:
+        got = _line_of(sys.stdin.fileno() if number is None else number, place)
+    except OSError as error:
+        raise WrongUse(f"the password was expected on {place}: {error.strerror}") from None
+    # A filter may end it as C ends its texts.
+    secret = Secret(got.split(b"\n", 1)[0].removesuffix(b"\r").removesuffix(b"\0"))
+    if not secret:
+        raise WrongUse(f"the password was expected on {place}, and there is none")
+    if len(got) > _LONGEST:
+        raise WrongUse(f"the password on {place} is longer than {_LONGEST} octets")
+    return secret
+
+
+def _line_of(descriptor: int, place: str) -> bytes:
+    """What comes there until a line has ended, and perhaps more; no more than is too long. OSError."""
     if os.isatty(descriptor):
-        raise _WrongUse("the password is read from standard input, which is a terminal: use a pipe")
+        raise WrongUse(f"the password is read from {place}, which is a terminal: use a pipe")
     got = b""
+    coming = select.poll()
+    coming.register(descriptor, select.POLLIN)
     end = time.monotonic() + _STDIN_PATIENCE
     while b"\n" not in got and len(got) <= _LONGEST:
-        if not select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
-            raise _WrongUse("the password was expected on standard input, and did not come")
+        if not coming.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise WrongUse(f"the password was expected on {place}, and did not come")
         piece = os.read(descriptor, _LONGEST)
         if not piece:
             break
         got += piece
-    # A filter may end it as C ends its texts.
-    secret = Secret(got.split(b"\n", 1)[0].removesuffix(b"\r").removesuffix(b"\0"))
-    if not secret:
-        raise _WrongUse("the password was expected on standard input, and there is none")
-    if len(got) > _LONGEST:
-        raise _WrongUse(f"the password on standard input is longer than {_LONGEST} octets")
-    return secret
+    return got
 
 
-def _check(options: argparse.Namespace) -> int:
+def check(options: argparse.Namespace) -> int:
+    """What the conf file says, and whether that works."""
     from provserver.agents.checking import tried, understood
 
     conf: Conf = options.read()
@@ -119,7 +144,7 @@ def _listed(conf: Conf) -> int:
     from provserver.agents.spool import Spool
 
     if conf.waiting.directory is None:
-        raise _WrongUse("there is no spool: spool_enable is no")
+        raise WrongUse("there is no spool: spool_enable is no")
     with Spool(conf.waiting.directory) as spool:
         for held in spool.waiting():
             at = datetime.fromtimestamp(held.captured, UTC).isoformat(timespec="seconds")
@@ -132,7 +157,7 @@ def _flushed(conf: Conf) -> int:
     from provserver.agents.spool import Spool
 
     if conf.waiting.directory is None:
-        raise _WrongUse("there is no spool: spool_enable is no")
+        raise WrongUse("there is no spool: spool_enable is no")
     with Spool(conf.waiting.directory) as spool:
         flushed = flush(conf, spool, Book(conf.logging), time.time)
     if flushed is None:
@@ -165,12 +190,23 @@ def _sample(options: argparse.Namespace) -> int:
     return Ending.ACCEPT
 
 
-_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
-    "test": _told,
-    "sync": _told,
-    "change": _told,
-    "check": _check,
+def _rehearse(options: argparse.Namespace) -> int:
+    from provserver.agents.rehearsal.command import CannotRehearse, rehearse
+
+    try:
+        return rehearse(options.read(), options)
+    except CannotRehearse as error:
+        print(f"psync-agent: {error}", file=sys.stderr)
+        return error.code
+
+
+_COMMANDS: Final[dict[str, Command]] = {
+    "test": told,
+    "sync": told,
+    "change": told,
+    "check": check,
     "spool": _spool,
     "run": _run,
     "sample": _sample,
+    "rehearse": _rehearse,
 }

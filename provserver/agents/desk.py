@@ -1,5 +1,6 @@
 """An agent at a server's desk: logged in, with its endpoint known there. Each thing that is told takes two
-requests: the account is searched, then changed (seed 000 "Communication Flow").
+requests: the account is searched, then changed (seed 000 "Communication Flow"). With a template of names it
+takes one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from provserver.agents.conf import Conf, Server
 from provserver.agents.line import Line
 from provserver.agents.verdicts import Answer, Verdict, is_not_now, said, verdict_of
 from provserver.agents.wire import Deadline, LineLost, NoAnswer, TimedOut
+from provserver.directory.names import InvalidName
 from provserver.ldap.filters import format_filter
 from provserver.ldap.messages import Control
 from provserver.ldap.results import Result, ResultCode
@@ -106,7 +108,10 @@ class Desk:
         seconds that its answer is waited for. NoAnswer: nothing was sent, or may be sent again; Unsure: it
         was sent.
         """
-        names = self.find(account, searching)
+        try:
+            names = self._names(account, searching)
+        except InvalidName as error:
+            return self._answer(Verdict.NOT_TAKEN, f"{account} is no name of an account: {error}")
         if len(names) != 1:
             known = "is not known" if not names else "is the name of several accounts"
             return self._answer(Verdict.NOT_TAKEN, f"{account} {known} below {self._conf.post.endpoint_dn}")
@@ -126,6 +131,11 @@ class Desk:
         if is_not_now(result):
             raise NotNow(said(result))
         return self._answer(verdict_of(result), said(result))
+
+    def _names(self, account: str, searching: Deadline) -> list[str]:
+        """What the accounts that are called so are named. NoAnswer, InvalidName."""
+        template = self._conf.post.template
+        return self.find(account, searching) if template is None else [template.dn(account)]
 
     def _answer(self, verdict: Verdict, text: str) -> Answer:
         return Answer(verdict, text, str(self._server))

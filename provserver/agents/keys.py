@@ -90,7 +90,7 @@ KEYS: Final = (
         "a global user's name, or a DN",
         "Who the agent is. Another one for each host: the server's journal then tells them apart.",
         _R,
-        ("administrator", "user"),
+        ("administrator", "user", "admdn"),
         example="psync-ad-corp",
     ),
     Key(
@@ -108,6 +108,7 @@ KEYS: Final = (
         "the password",
         "The agent's own. This file must then be readable by its owner alone.",
         _R,
+        ("admpswd",),
         example="choose-a-long-one",
         secret=True,
     ),
@@ -189,6 +190,16 @@ KEYS: Final = (
         "The class of accounts; by default the type's.",
         _R,
         ("account_object_class",),
+    ),
+    Key(
+        "EtaDomain",
+        "account_dn",
+        "",
+        "a DN with {account} (or %L) in its first part, with or without the domain's suffix",
+        "As a mainframe's LDS does it: the account's DN is made of the name that is given, and changed "
+        "without a search. Endpoint and containers are then those of this DN.",
+        _O,
+        ("userdns",),
     ),
     Key(
         "PasswordProfile",

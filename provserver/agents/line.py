@@ -75,8 +75,8 @@ class Line:
         self._wire.close()
 
     def bind(self, name: str, secret: Secret, deadline: Deadline) -> Result:
-        number = self._send(BindRequest(3, name, secret), (), deadline)
-        answer = self._answer(number, deadline)
+        number = self.send(BindRequest(3, name, secret), (), deadline)
+        answer = self.answer(number, deadline).operation
         if not isinstance(answer, BindResponse):
             raise _not_expected()
         return answer.result
@@ -87,10 +87,10 @@ class Line:
         request = SearchRequest(
             base, Scope.SUBTREE, DerefAliases.NEVER, _MOST_FOUND, seconds, False, wanted, ("1.1",)
         )
-        number = self._send(request, (), deadline)
+        number = self.send(request, (), deadline)
         names: list[str] = []
         while True:
-            answer = self._answer(number, deadline)
+            answer = self.answer(number, deadline).operation
             if isinstance(answer, SearchResultEntry):
                 names.append(answer.dn)
             elif isinstance(answer, SearchResultDone):
@@ -101,18 +101,19 @@ class Line:
     ) -> int:
         """Send the change of a password; its number, for `ended_setting`."""
         change = Change(ChangeKind.REPLACE, PartialAttribute(trigger, (secret.reveal(),)))
-        return self._send(ModifyRequest(dn, (change,)), controls, deadline)
+        return self.send(ModifyRequest(dn, (change,)), controls, deadline)
 
     def ended_setting(self, number: int, deadline: Deadline) -> Result:
         """The answer to it. LineLost, TimedOut."""
-        answer = self._answer(number, deadline)
+        answer = self.answer(number, deadline).operation
         if not isinstance(answer, ModifyResponse):
             raise _not_expected()
         return answer.result
 
     # -- messages
 
-    def _send(self, request: Request, controls: Sequence[Control], deadline: Deadline) -> int:
+    def send(self, request: Request, controls: Sequence[Control], deadline: Deadline) -> int:
+        """Send a request; its number, for `answer`. LineLost, TimedOut."""
         self._last += 1
         try:
             self._wire.settimeout(deadline.demand())
@@ -123,14 +124,14 @@ class Line:
             raise LineLost(f"the line broke: {reason_of(error)}") from None
         return self._last
 
-    def _answer(self, number: int, deadline: Deadline) -> object:
-        """The next message about that request."""
+    def answer(self, number: int, deadline: Deadline) -> Message:
+        """The next message about that request. LineLost, TimedOut."""
         while True:
             message = self._message(deadline)
             if message.id == 0 and isinstance(message.operation, ExtendedResponse):
                 raise LineLost(f"the server ended it: {message.operation.result.diagnostic}")
             if message.id == number:
-                return message.operation
+                return message
 
     def _message(self, deadline: Deadline) -> Message:
         try:

@@ -6,20 +6,24 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
 from provserver import __version__
 from provserver.agents.reading import PSYNC, Form
+from provserver.agents.rehearsal.options import rehearse_arguments
 
 USAGE: Final = 2
+_MOST_DIGITS: Final = 6
+"""Of a file descriptor's number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
     """Under which name the agent is called, and how its conf file is written. `variable` may name that file;
-    `account`: the variable that names the account where there is no ACCOUNT. "": there is none.
+    `account`: the variable that names the account where there is no ACCOUNT. "": there is none. `own`: its
+    own commands, or its own way of one, without ACCOUNT, and what they do; `without`: those that it lacks.
     """
 
     name: str
@@ -27,10 +31,16 @@ class Flavour:
     conf: str
     variable: str = ""
     account: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset({"sample", "rehearse"})
 
 
 PSYNC_AGENT: Final = Flavour(
-    "psync-agent", PSYNC, "/etc/psync-agent/eta_pwdsync.conf", variable="PSYNC_AGENT_CONF"
+    "psync-agent",
+    PSYNC,
+    "/etc/psync-agent/eta_pwdsync.conf",
+    variable="PSYNC_AGENT_CONF",
+    without=frozenset(),
 )
 ENVIRONMENT: Final = {
     PSYNC_AGENT.variable: f"the conf file, where there is no --conf; else {PSYNC_AGENT.conf}",
@@ -52,7 +62,15 @@ COMMANDS: Final = {
     "spool": "the changes that wait: list them, or flush them now",
     "run": "deliver what waits, whenever a server is there, until it is stopped",
     "sample": "print a commented conf file",
+    "rehearse": "play many agents at once: what the server bears, and what Agent Response Threshold is safe",
 }
+
+
+def _descriptor(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
+        # Not shown: it may be the password.
+        raise argparse.ArgumentTypeError("expected the number of a file descriptor")
+    return int(text)
 
 
 def parser(flavour: Flavour, environment: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
@@ -72,11 +90,11 @@ def parser(flavour: Flavour, environment: Mapping[str, str] = os.environ) -> arg
         help=f"the conf file; {otherwise.rstrip(',')}",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in COMMANDS.items():
-        if name == "sample" and flavour is not PSYNC_AGENT:
+    for name, text in {**COMMANDS, **flavour.own}.items():
+        if name in flavour.without:
             continue
         sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        if name in ("test", "sync", "change"):
+        if name in ("test", "sync", "change") and name not in flavour.own:
             known = environment.get(flavour.account)
             sub.add_argument(
                 "account",
@@ -85,6 +103,12 @@ def parser(flavour: Flavour, environment: Mapping[str, str] = os.environ) -> arg
                 default=known,
                 help="the name its owner logs on with",
             )
+            sub.add_argument(
+                "--password-fd",
+                metavar="N",
+                type=_descriptor,
+                help="the file descriptor to read the password from, in the place of standard input",
+            )
         elif name == "spool":
             sub.add_argument(
                 "act",
@@ -92,4 +116,6 @@ def parser(flavour: Flavour, environment: Mapping[str, str] = os.environ) -> arg
                 choices=("list", "flush"),
                 help="show what waits, or deliver it now",
             )
+        elif name == "rehearse":
+            rehearse_arguments(sub)
     return top

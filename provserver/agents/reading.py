@@ -28,7 +28,7 @@ from provserver.agents.conf import (
 )
 from provserver.agents.keys import BY_SPELLING, KEYS, YES_NO, Key, squeezed
 from provserver.agents.kinds import endpoint_kind
-from provserver.agents.post import Post
+from provserver.agents.post import PLACEHOLDERS, Post, Template
 from provserver.directory.names import DN, InvalidName
 from provserver.vault.private import read_private
 from provserver.vault.secret import Secret
@@ -301,8 +301,12 @@ class _Reading:
     def _post(self, suffix: DN | None) -> Post:
         kind = endpoint_kind(self._text("endpoint_type"))
         name, container = self._text("endpoint_name"), self._text("container_dn")
-        base = None
-        if not name and not container:
+        base, template = None, self._template(suffix)
+        if template is not None:
+            base = template.parent
+        elif self._text("account_dn"):
+            pass  # what is wrong with it is a problem already
+        elif not name and not container:
             self._wrong("endpoint_name", "what the server calls this endpoint (or container_dn)")
         elif suffix is not None and container:
             base = self._below("container_dn", container, suffix)
@@ -312,4 +316,21 @@ class _Reading:
             base.text if base is not None else "",
             self._text("acct_object_class") or kind.account_class,
             self._text("acct_attribute_name") or kind.logon_attribute,
+            template,
         )
+
+    def _template(self, suffix: DN | None) -> Template | None:
+        """How accounts are named, if it is said; None: it is not, or wrongly."""
+        text = self._text("account_dn")
+        whole = self._below("account_dn", text, suffix) if suffix is not None else None
+        if whole is None or whole.parent is None:
+            return None
+        first = whole.rdns[0].pairs
+        type, value = first[0]
+        if len(first) > 1 or not any(one in value for one in PLACEHOLDERS):
+            self._wrong("account_dn", f"a DN with {' or '.join(PLACEHOLDERS)} in its first part")
+        elif type.lower() == "etglobalusername":
+            self._wrong("account_dn", "an account's DN: a global user's password is reset, not synchronised")
+        else:
+            return Template(type, value, whole.parent)
+        return None

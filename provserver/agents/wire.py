@@ -59,9 +59,14 @@ class Deadline:
         return left
 
 
-def open_wire(server: Server, trust: Trust | None, deadline: Deadline) -> socket.socket:
-    """Connect, and verify the certificate. Unreachable, NotTrusted, TimedOut."""
-    context = None if trust is None else _context(trust)
+def open_wire(
+    server: Server, trust: Trust | None, deadline: Deadline, context: ssl.SSLContext | None = None
+) -> socket.socket:
+    """Connect, and verify the certificate. `context`: `context_of(trust)`, from whoever connects often.
+    Unreachable, NotTrusted, TimedOut.
+    """
+    if context is None and trust is not None:
+        context = context_of(trust)
     try:
         wire = _connected(server, deadline)
     except TimeoutError:
@@ -92,7 +97,8 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
-def _context(trust: Trust) -> ssl.SSLContext:
+def context_of(trust: Trust) -> ssl.SSLContext:
+    """What verifies a server's certificate. NotTrusted: a file of it cannot be used."""
     try:
         context = ssl.create_default_context(cafile=trust.ca_file)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Final
 
 from provserver.cli.failure import CommandFailed
@@ -12,6 +13,7 @@ from provserver.directory.names import DN, InvalidName
 from provserver.imps.accounts import ShortName
 from provserver.imps.namespaces import namespace
 from provserver.imps.users import global_user_dn
+from provserver.imps.views import View
 from provserver.ldap.client import Found
 from provserver.ldap.filters import And, Equality, Or, Scope
 from provserver.ldap.results import Refusal, ResultCode
@@ -66,7 +68,10 @@ async def endpoint_named(place: Place, name: str) -> Found:
     found = [one for one in known if wanted in (leaf(one.dn).lower(), *_names(one))]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join([leaf(one.dn) for one in (found or known)[:_MOST_NAMED]])
+    names = [leaf(one.dn) for one in found or known]
+    if len(names) > _MOST_NAMED:
+        names = get_close_matches(name, names, _MOST_NAMED, cutoff=0.0)
+    listed = ", ".join(names)
     more = ", ..." if len(found or known) > _MOST_NAMED else ""
     problem = f"several endpoints are called '{name}'" if found else f"there is no endpoint '{name}'"
     raise CommandFailed(f"{problem}: expected one of {listed}{more}" if listed else f"{problem}, nor any")
@@ -113,7 +118,7 @@ async def account_named(place: Place, name: str) -> str:
 
 def _inside(name: str) -> str:
     """A DN as it ends inside; any other name as it is."""
-    for tail in (",dc=etadb", ",dc=eta"):
-        if name.lower().endswith(tail):
-            return name[: -len(tail)]
+    for view in View:
+        if view is not View.BARE and name.lower().endswith(view.value):
+            return name[: -len(view.value)]
     return name

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,7 @@ from provserver.foundation import (
     clearing_of,
     endpoint_checks_of,
     explainer_of,
+    exploring_of,
     gates_of,
     outbox_acts_of,
 )
@@ -27,10 +28,12 @@ from provserver.ldap.controls import PagedResults
 from provserver.ldap.controls import encode_request as encode_control
 from provserver.ldap.extended import (
     CheckEndpoint,
+    CheckTree,
     ClearGuard,
     DropDeliveries,
     Explain,
     Explained,
+    ExploreEndpoint,
     ExtendedValue,
     RetryDeliveries,
     decode_response,
@@ -72,7 +75,11 @@ class Place(Protocol):
     async def ask(self, request: ExtendedValue) -> Answer:
         """The answer to an extended operation of ours."""
 
-    async def modify(self, dn: str, change: Change) -> None: ...
+    async def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None: ...
+
+    async def modify(self, dn: str, *changes: Change) -> None: ...
+
+    async def delete(self, dn: str) -> None: ...
 
 
 class ServedPlace:
@@ -107,8 +114,14 @@ class ServedPlace:
         assert isinstance(explained, Explained)  # noqa: S101 -- by its object identifier
         return json.loads(explained.explanation or "{}")  # type: ignore[no-any-return]  # what we have encoded
 
-    async def modify(self, dn: str, change: Change) -> None:
-        await self._client.modify(dn, [change])
+    async def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
+        await self._client.add(dn, attributes)
+
+    async def modify(self, dn: str, *changes: Change) -> None:
+        await self._client.modify(dn, changes)
+
+    async def delete(self, dn: str) -> None:
+        await self._client.delete(dn)
 
 
 class StorePlace:
@@ -120,6 +133,8 @@ class StorePlace:
         self._reactor = reactor
         rooms = foundation.rooms
         self._statuses = Statuses.of(rooms)
+        facts = EndpointFacts(foundation, ConnectorKinds(), reactor)
+        self._exploring = exploring_of(foundation, facts.connector, reactor, reactor)
         branches = Deliveries(rooms), EndpointList(rooms, foundation.endpoints, nobody_at_work)
         self._monitor = MonitorTree(rooms, _nobody_counts, branches)
 
@@ -155,6 +170,10 @@ class StorePlace:
             facts = EndpointFacts(foundation, ConnectorKinds(), self._reactor)
             checks = endpoint_checks_of(foundation, facts.connector, self._reactor)
             return await checks.check(request, self._who)
+        if isinstance(request, ExploreEndpoint):
+            return {**await self._exploring.explore(request, self._who)}
+        if isinstance(request, CheckTree):
+            return await self._exploring.explorations.check(self._who, repair=request.repair)
         assert isinstance(request, Explain)  # noqa: S101 -- there are no others of ours
         views, gates = foundation.views, gates_of(foundation)
         dn = await account_of(read_account_name(request.account, views), views, foundation.store)
@@ -163,15 +182,30 @@ class StorePlace:
             first = {"cleared": await clearing_of(foundation, gates).clear(dn, self._who)}
         return {**first, **await explainer_of(foundation, gates).explain(dn)}
 
-    async def modify(self, dn: str, change: Change) -> None:
-        rooms = self._foundation.rooms
-        edits = Edits(rooms, self._who["by"])
-        inside, _ = rooms.views.resolve(dn)
+    async def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
+        edits, inside = self._edits(dn)
+        await edits.add(inside, list(attributes.items()))
+        await self._commit(edits)
+
+    async def modify(self, dn: str, *changes: Change) -> None:
+        edits, inside = self._edits(dn)
         before = await edits.read(inside)
-        attribute = change.attribute
-        after = await edits.modify(inside, [(int(change.kind), attribute.description, attribute.values)])
+        plain = [(int(one.kind), one.attribute.description, one.attribute.values) for one in changes]
+        after = await edits.modify(inside, plain)
         edits.pausing(before, after, lambda: self._who)
-        await rooms.store.commit(edits.commit())
+        await self._commit(edits)
+
+    async def delete(self, dn: str) -> None:
+        edits, inside = self._edits(dn)
+        await edits.delete(inside)
+        await self._commit(edits)
+
+    def _edits(self, dn: str) -> tuple[Edits, DN]:
+        rooms = self._foundation.rooms
+        return Edits(rooms, self._who["by"]), rooms.views.resolve(dn)[0]
+
+    async def _commit(self, edits: Edits) -> None:
+        await self._foundation.rooms.store.commit(edits.commit())
 
 
 def _nobody_looks(endpoint: object) -> None:

@@ -1,9 +1,9 @@
 """The suffixes under which the one tree is seen.
 
 Inside, every DN ends in the domain (`dc=im`), as IMPS writes it in logs and DN-valued attributes. On the
-wire the same entries answer under `dc=im,dc=eta` (the server's view) and `dc=im,dc=etadb` (the
-repository's), and a DN that ends in just the domain is accepted. A reply uses the suffix of its request.
-Source: facts/imps.md 1.1, design "The tree".
+wire the same entries answer under `dc=im,dc=eta` (the server's view), `dc=im,dc=etadb` (the repository's)
+and `dc=im,dc=lds` (which Top Secret's LDS addresses), and a DN that ends in just the domain is accepted. A
+reply uses the suffix of its request. Source: facts/imps.md 1.1, design "The tree".
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ class View(Enum):
 
     SERVER = ",dc=eta"
     REPOSITORY = ",dc=etadb"
+    MAINFRAME = ",dc=lds"
     BARE = ""
 
 
-_TAILS: Final = {
-    DN.parse("dc=eta").key: View.SERVER,
-    DN.parse("dc=etadb").key: View.REPOSITORY,
-}
+_TAILS: Final = {DN.parse(view.value[1:]).key: view for view in View if view is not View.BARE}
 _REMEMBERED: Final = 20_000
 """Names kept resolved: an agent asks four times for the same one."""
 
@@ -78,7 +76,7 @@ class Views:
         raise Refusal(
             ResultCode.NO_SUCH_OBJECT,
             f"no such suffix: names end in {self.domain}{View.SERVER.value}, "
-            f"{self.domain}{View.REPOSITORY.value} or {self.domain}",
+            f"{self.domain}{View.REPOSITORY.value}, {self.domain}{View.MAINFRAME.value} or {self.domain}",
         )
 
     def inside_value(self, value: bytes) -> bytes:

@@ -6,7 +6,6 @@ pam_wrapper lets the stack be a file of the test's own; nothing of this machine'
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 import pytest_twisted
 from harbour import NEW, PASSWORDS, holds
 from outpost import NOBODY, beside, place
+from plugins.real_servers import not_here, program
 
 from provserver.agents import pam
 from provserver.agents.conf import ConfError
@@ -43,10 +43,8 @@ def module(name: str, variable: str) -> str:
 def pam_wrapper() -> str:
     """The library that lets a process have a PAM of its own."""
     wrapper = library("usr/lib/*/libpam_wrapper.so", "usr/lib*/libpam_wrapper.so")
-    if not wrapper or shutil.which("pamtester") is None:
-        command = "apt-get install -y pamtester libpam-wrapper"
-        pytest.skip(f"pamtester or libpam-wrapper is not here; install them: {command}")
-    return wrapper
+    program("pamtester", "pamtester")
+    return wrapper or not_here("libpam_wrapper.so", "libpam-wrapper")
 
 
 class Stack:
@@ -122,7 +120,7 @@ def conf_text(running: RunningServer, **keys: str) -> str:
         "endpoint-name": "hpdev01",
         **{name.replace("_", "-"): value for name, value in keys.items()},
     }
-    return "".join(f"{name:20}{value}\n" for name, value in lines.items())
+    return "".join(f"{name:19} {value}\n" for name, value in lines.items())
 
 
 @pytest.fixture(params=["pam_exec", "pam_script"])
@@ -135,8 +133,10 @@ def stack(
     pam_script = module("pam_script.so", "PROVSERVER_PAM_SCRIPT")
     if request.param == "pam_exec" and not gives_passwords(pam_exec, tmp_path / "probe", pam_wrapper):
         pytest.skip("the pam_exec here gives no password to its command: it is older than Linux-PAM 1.6.0")
-    if request.param == "pam_script" and (not pam_script or os.geteuid() != 0):
-        pytest.skip("pam_script is not here, or we are not root, whose its scripts must be")
+    if request.param == "pam_script" and os.geteuid() != 0:
+        pytest.skip("we are not root, whose the scripts of pam_script must be")
+    if request.param == "pam_script" and not pam_script:
+        not_here("pam_script", "libpam-script")
 
     def make(**keys: str) -> Stack:
         conf = tmp_path / "pam_CA_eta.conf"
@@ -262,3 +262,13 @@ def test_the_environment_cannot_name_its_conf_file(
     monkeypatch.setenv("PSYNC_AGENT_CONF", str(tmp_path / "mine.conf"))
     assert pam.main(["check"]) == Ending.WRONG
     assert "/etc/pam_CA_eta/pam_CA_eta.conf: " in capsys.readouterr().err
+
+
+def test_it_starts_without_what_takes_long_to_import() -> None:
+    """How long that takes, tools/bench/hooks.py says."""
+    code = "import sys, provserver.agents.pam, provserver.agents.asking; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    heavy = {"twisted", "ldaptor", "zope", "attr", "asyncio", "OpenSSL", "rich", "sqlite3", "cryptography"}
+    assert heavy & {name.partition(".")[0] for name in loaded.split()} == set()

@@ -23,6 +23,7 @@ INSIDE = "eTNamespaceName=CommonObjects,dc=im"
         ("dc=im,dc=eta", "dc=im", View.SERVER),
         ("DC=IM , DC=ETADB", "dc=im", View.REPOSITORY),
         ("dc=im", "dc=im", View.BARE),
+        (f"{INSIDE},dc=lds", INSIDE, View.MAINFRAME),
         ("eTNamespaceName=CommonObjects,dc=etadb", INSIDE, View.REPOSITORY),
         ("eTNamespaceName=CommonObjects,dc=eta", INSIDE, View.SERVER),
     ],
@@ -40,7 +41,7 @@ def test_a_name_that_is_not_below_our_suffixes_is_no_such_object(text: str) -> N
     with pytest.raises(Refusal) as refusal:
         VIEWS.resolve(text)
     assert refusal.value.code is ResultCode.NO_SUCH_OBJECT
-    assert "dc=im,dc=eta, dc=im,dc=etadb or dc=im" in refusal.value.result.diagnostic
+    assert "dc=im,dc=eta, dc=im,dc=etadb, dc=im,dc=lds or dc=im" in refusal.value.result.diagnostic
 
 
 def test_what_is_no_name_is_invalid_syntax() -> None:
@@ -81,6 +82,7 @@ def test_what_is_rendered_is_resolved_to_the_same_name(values: list[str], view: 
     [
         (f"{INSIDE},dc=eta", INSIDE),
         (f"{INSIDE},dc=etadb", INSIDE),
+        (f"{INSIDE},dc=lds", INSIDE),
         (INSIDE, INSIDE),
         ("cn=elsewhere,dc=example", "cn=elsewhere,dc=example"),
         ("no name at all", "no name at all"),
