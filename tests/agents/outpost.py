@@ -162,6 +162,7 @@ class BadLine:
         if self.withhold == 0 and self.hang:
             return
         with contextlib.suppress(OSError), agent, socket.create_connection(self._upstream) as server:
+            self._open.append(server)
             number = 0
             while request := agent.recv(65_536):
                 number += 1
@@ -174,11 +175,11 @@ class BadLine:
                 agent.sendall(answer)
 
     def close(self) -> None:
-        # A thread in accept() keeps a listener open that is closed: it has to be woken.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
+        # A thread that waits keeps open what is closed: it has to be woken. The server wakes nobody while the
+        # reactor waits for us.
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
         for thread in self._threads:
             thread.join(10)

@@ -215,10 +215,11 @@ class PasswordsContract(Asked):
         if ended is None:
             assert not stalled, "it was confirmed, and the endpoint had not"
         elif isinstance(ended, ConnectorFailure):
-            assert ended.outcome_unknown, "who gave up cannot know"
             self.hides(ended, FIRST)
         await connector.close()
         await self.mend()
+        if isinstance(ended, ConnectorFailure) and not ended.outcome_unknown:
+            assert not await self.has_password(self.account(), FIRST), "it was said not to have been sent"
         assert await self.lines_become(before)
         await self.set(connector, SECOND)
         assert await self.has_password(self.account(), SECOND)
