@@ -6,6 +6,7 @@ Only `service`, `cli` and `testing` import this module.
 from __future__ import annotations
 
 import base64
+import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -24,14 +26,18 @@ from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.events import Outcome, sentence
 from provserver.delivery.sense import sense_of_endpoint
 from provserver.directory.assembly import ClassKind
-from provserver.directory.entries import EntryId
+from provserver.directory.entries import Entry, EntryId
 from provserver.directory.schema import Schema
+from provserver.exploration.explorations import Explorations
+from provserver.exploration.ground import Ground
+from provserver.exploration.mapping import sense_of_map
 from provserver.imps.endpoints import Endpoint, Endpoints
 from provserver.imps.inclusions import Inclusions
 from provserver.imps.parameters import Parameters, problem_of
 from provserver.imps.views import Views
 from provserver.operations.edits import Rooms
 from provserver.operations.endpoint_checks import Connectors, EndpointChecks
+from provserver.operations.exploring import Exploring
 from provserver.operations.outbox_acts import OutboxActs
 from provserver.operations.principals import named
 from provserver.passwords.clearing import GuardClearing
@@ -187,7 +193,7 @@ def lay_foundation(
         meanings={
             "eTConfigParam": problem_of,
             "eTPasswordProfile": sense_of_profile(views.domain, lists),
-            **dict.fromkeys(_endpoint_classes(schema), sense_of_endpoint(make)),
+            **dict.fromkeys(_endpoint_classes(schema), _sense_of_endpoint(make, schema)),
         },
     )
     return Foundation(
@@ -205,6 +211,13 @@ def lay_foundation(
         rooms=rooms,
         wall=wall,
     )
+
+
+def _sense_of_endpoint(
+    make: Callable[[Endpoint], Connector], schema: Schema
+) -> Callable[[Entry], str | None]:
+    of_connector, of_map = sense_of_endpoint(make), sense_of_map(schema)
+    return lambda entry: of_connector(entry) or of_map(entry)
 
 
 def _endpoint_classes(schema: Schema) -> list[str]:
@@ -247,6 +260,31 @@ def outbox_acts_of(foundation: Foundation, look: Callable[[EntryId], None]) -> O
 def endpoint_checks_of(foundation: Foundation, make: Connectors, clock: IReactorTime) -> EndpointChecks:
     """Who finds out whether endpoints are set up right."""
     return EndpointChecks(foundation.rooms, foundation.endpoints, make, clock)
+
+
+def exploring_of(foundation: Foundation, make: Connectors, clock: IReactorTime, reactor: Any) -> Exploring:
+    """Who explores endpoints; `clock` ends what takes too long, the reactor has its turn now and then."""
+    f = foundation
+
+    async def turn() -> None:
+        over: Deferred[None] = Deferred()
+        reactor.callLater(0, over.callback, None)
+        await over
+
+    ground = Ground(
+        store=f.store,
+        schema=f.schema,
+        domain=f.views.domain,
+        inclusions=f.inclusions,
+        parameters=f.parameters,
+        new_id=f.rooms.new_id,
+        wall=f.wall,
+        stamp=f.rooms.stamp,
+        make=make,
+        turn=turn,
+        random=os.urandom,
+    )
+    return Exploring(f.rooms, f.endpoints, Explorations(ground, clock))
 
 
 def clearing_of(foundation: Foundation, gates: Gates) -> GuardClearing:

@@ -39,6 +39,7 @@ from provserver.foundation import (
     connector_of,
     endpoint_checks_of,
     explainer_of,
+    exploring_of,
     gates_of,
     generalized_time,
     lay_foundation,
@@ -278,6 +279,7 @@ class ProvisioningServer(MultiService):
         keeping.setServiceParent(self)  # type: ignore[no-untyped-call]
         self._renewal = self._make_renewal(foundation)
         self._renewal.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._exploring = exploring_of(foundation, facts.connector, self._clock, self._reactor)
         handler = Chain(self._house(foundation, facts))
         doors = self._doors()
         self._factory = LdapServerFactory(
@@ -342,6 +344,7 @@ class ProvisioningServer(MultiService):
         if self._factory is not None:
             self._factory.disconnect_all("the server is stopping")
             await self.exchanges_ended()
+            await self._exploring.explorations.stop(self.settings.server.shutdown_time)
         if self.running:
             await maybeDeferred(self.stopService)
         await self._telling.finish()
@@ -390,6 +393,7 @@ class ProvisioningServer(MultiService):
             clearing=clearing_of(foundation, gates),
             outbox_acts=outbox_acts_of(foundation, self.couriers.wake),
             endpoint_checks=endpoint_checks_of(foundation, facts.connector, self._clock),
+            exploring=self._exploring,
             generator=Generator(foundation.policy, os.urandom),
             lasting=self._lasting,
             password_check=self._password_check(foundation.store),

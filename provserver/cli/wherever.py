@@ -122,7 +122,8 @@ def _url(address: str, port: int) -> str:
 async def _served(options: argparse.Namespace, work: Work[T], url: str, trust: Trust, reactor: Any) -> T:
     secret = _password(options)
     try:
-        client = await LdapClient.connect(url, reactor=reactor, trust=trust, patience=_PATIENCE)
+        patience: float = getattr(options, "patience", _PATIENCE)
+        client = await LdapClient.connect(url, reactor=reactor, trust=trust, patience=patience)
     except (LineError, ValueError) as error:
         raise CommandFailed(f"{url}: {error}") from None
     try:

@@ -38,6 +38,9 @@ class Event(IntEnum):
     ENDPOINT_PAUSED = 8070
     ENDPOINT_RESUMED = 8071
     ENDPOINT_CHECKED = 8072
+    ENDPOINT_EXPLORED = 8080
+    EXPLORATION_BROKEN = 8081
+    INCLUSIONS_REPAIRED = 8082
 
 
 def event(at: float, kind: Event, text: str, fields: Mapping[str, str]) -> JournalEvent:
@@ -72,6 +75,7 @@ _DELIVERY: Final = (
     Field("state", FieldType.TEXT, "where the delivery stood before"),
 )
 _ENDPOINT: Final = Field("endpoint", FieldType.DN, "the endpoint")
+_DONE: Final = Field("done", FieldType.TEXT, "accounts and users, counted by what became of them")
 REPORTED: Final = (*_CALLER, _ACCOUNT, _USER)
 """Fields of a report that an agent made of an account."""
 _CHANGED: Final = (*_CALLER, _USER, _CHANGE, _DELIVERIES, _MUST_CHANGE, _ENCODED)
@@ -167,5 +171,21 @@ DECLARED: Final = (
         Event.ENDPOINT_CHECKED,
         "An administrator had it found out whether an endpoint is set up right.",
         (*_ADMINISTRATOR, _ENDPOINT, Field("failed", FieldType.TEXT, "the step that failed", False)),
+    ),
+    _declared(
+        Event.ENDPOINT_EXPLORED,
+        "An administrator had an endpoint explored, or its accounts correlated.",
+        (*_ADMINISTRATOR, _ENDPOINT, _DONE),
+    ),
+    _declared(
+        Event.EXPLORATION_BROKEN,
+        "An exploration broke off: what it had done by then stays, and nothing was removed.",
+        (*_ADMINISTRATOR, _ENDPOINT, _DONE, Field("failed", FieldType.TEXT, "what went wrong")),
+        _WARNING,
+    ),
+    _declared(
+        Event.INCLUSIONS_REPAIRED,
+        "An administrator had inclusions repaired that joined nothing any more.",
+        (*_ADMINISTRATOR, Field("repaired", FieldType.COUNT, "how many")),
     ),
 )

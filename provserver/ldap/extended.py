@@ -13,9 +13,11 @@ from provserver.ldap.limits import DEFAULT_LIMITS, Limits
 from provserver.ldap.messages import (
     CANCEL,
     CHECK_ENDPOINT,
+    CHECK_TREE,
     CLEAR_GUARD,
     DROP_DELIVERIES,
     EXPLAIN,
+    EXPLORE_ENDPOINT,
     PASSWORD_MODIFY,
     RETRY_DELIVERIES,
     WHO_AM_I,
@@ -50,6 +52,11 @@ _OF_ENDPOINT: Final = 0x83
 _IN_STATE: Final = 0x84
 _ALL: Final = 0x85
 _WITH_ACCOUNT: Final = 0x80
+_ACTIONS: Final = 0xA0
+_DRY_RUN: Final = 0x81
+_FOLLOWED: Final = 0x82
+_REPAIR: Final = 0x80
+_MOST_ACTIONS: Final = 10
 _MOST_IDS: Final = 1_000
 
 
@@ -338,6 +345,88 @@ class EndpointChecked(Explained):
     name: ClassVar[str] = "Check Endpoint response"
 
 
+@record
+class ExploreEndpoint(ExtendedValue):
+    """Explore an endpoint, and correlate its accounts (ours): SEQUENCE { endpoint LDAPString, actions [0]
+    SEQUENCE OF LDAPString OPTIONAL, dryRun [1] BOOLEAN DEFAULT FALSE, follow [2] LDAPString OPTIONAL }.
+
+    The answer comes when it has ended, or after a second with what was done by then: whoever wants to know
+    more asks again, with the exploration to `follow`.
+    """
+
+    oid: ClassVar[str] = EXPLORE_ENDPOINT
+    name: ClassVar[str] = "Explore Endpoint request"
+
+    endpoint: str
+    """A DN, `Namespace:Name`, or a name."""
+    actions: tuple[str, ...] = ()
+    """explore, correlate, create-users, update-users."""
+    dry_run: bool = False
+    follow: str | None = None
+    """The `exploration` of an answer: begin none."""
+
+    @classmethod
+    def _read(cls, value: bytes | None, limits: Limits) -> Self:
+        parts = Parts.of_sequence(value, "exploreRequestValue")
+        endpoint = parts.text("endpoint")
+        actions: tuple[str, ...] = ()
+        if parts.has(_ACTIONS):
+            listed = parts.sequence("actions", _ACTIONS)
+            actions = listed.every(lambda: listed.text("action"), _MOST_ACTIONS)
+        return parts.complete(
+            cls(
+                endpoint,
+                actions,
+                parts.optional_boolean("dryRun", False, _DRY_RUN),
+                parts.optional_text("follow", _FOLLOWED),
+            )
+        )
+
+    def encode(self) -> bytes:
+        return sequence(
+            text(self.endpoint),
+            sequence(*[text(one) for one in self.actions], tag=_ACTIONS) if self.actions else b"",
+            boolean(self.dry_run, False, _DRY_RUN),
+            optional(self.follow, _FOLLOWED),
+        )
+
+
+@record
+class EndpointExplored(Explained):
+    """What was done so far, and whether it is still `running`: JSON (docs/explore-an-endpoint.md)."""
+
+    oid: ClassVar[str] = EXPLORE_ENDPOINT
+    name: ClassVar[str] = "Explore Endpoint response"
+
+
+@record
+class CheckTree(ExtendedValue):
+    """Find inclusions that join nothing any more, and repair them (ours): SEQUENCE { repair [0] BOOLEAN
+    DEFAULT FALSE }.
+    """
+
+    oid: ClassVar[str] = CHECK_TREE
+    name: ClassVar[str] = "Check Tree request"
+
+    repair: bool = False
+
+    @classmethod
+    def _read(cls, value: bytes | None, limits: Limits) -> Self:
+        parts = Parts.of_sequence(value, "checkTreeRequestValue")
+        return parts.complete(cls(parts.optional_boolean("repair", False, _REPAIR)))
+
+    def encode(self) -> bytes:
+        return sequence(boolean(self.repair, False, _REPAIR))
+
+
+@record
+class TreeChecked(Explained):
+    """What was found: a JSON object (docs/explore-an-endpoint.md)."""
+
+    oid: ClassVar[str] = CHECK_TREE
+    name: ClassVar[str] = "Check Tree response"
+
+
 EXTENDED_REQUESTS: Final[Mapping[str, type[ExtendedValue]]] = MappingProxyType(
     {
         kind.oid: kind
@@ -350,6 +439,8 @@ EXTENDED_REQUESTS: Final[Mapping[str, type[ExtendedValue]]] = MappingProxyType(
             RetryDeliveries,
             DropDeliveries,
             CheckEndpoint,
+            ExploreEndpoint,
+            CheckTree,
         )
     }
 )
@@ -367,6 +458,8 @@ EXTENDED_RESPONSES: Final[Mapping[str, type[ExtendedValue]]] = MappingProxyType(
             DeliveriesRetried,
             DeliveriesDropped,
             EndpointChecked,
+            EndpointExplored,
+            TreeChecked,
         )
     }
 )

@@ -25,6 +25,7 @@ from provserver.ldap.results import Refusal, Result, ResultCode
 from provserver.operations.bind_guard import BindGuard
 from provserver.operations.edits import Rooms
 from provserver.operations.endpoint_checks import EndpointChecks
+from provserver.operations.exploring import Exploring
 from provserver.operations.lasting import Lasting
 from provserver.operations.monitoring.endpoints import Standings
 from provserver.operations.outbox_acts import OutboxActs
@@ -123,6 +124,7 @@ class House:
     clearing: GuardClearing
     outbox_acts: OutboxActs
     endpoint_checks: EndpointChecks
+    exploring: Exploring
     generator: Generator
     lasting: Lasting
     password_check: PasswordCheck

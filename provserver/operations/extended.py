@@ -8,8 +8,10 @@ from provserver.ldap.extended import (
     Cancel,
     Cancelled,
     CheckEndpoint,
+    CheckTree,
     ClearGuard,
     Explain,
+    ExploreEndpoint,
     ExtendedError,
     PasswordModify,
     RetryDeliveries,
@@ -24,6 +26,7 @@ from provserver.operations.asked import Asked
 from provserver.operations.cancel import cancel
 from provserver.operations.context import House, Line
 from provserver.operations.explaining import clear_guard, explain
+from provserver.operations.explore_requests import explore_or_check
 from provserver.operations.operating import operate
 from provserver.operations.password_modify import password_modify
 from provserver.operations.start_tls import start_tls
@@ -51,6 +54,8 @@ async def extended(
         return await clear_guard(value, identity, line, house, asked)
     if isinstance(value, Explain):
         return await explain(value, identity, house)
+    if isinstance(value, ExploreEndpoint | CheckTree):
+        return await explore_or_check(value, identity, line, house, asked)
     if isinstance(value, RetryDeliveries | CheckEndpoint):
         return await operate(value, identity, line, house, asked)
     raise Refusal(ResultCode.PROTOCOL_ERROR, f"extended operation {request.oid} is not supported")

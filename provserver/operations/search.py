@@ -21,6 +21,7 @@ from provserver.ldap.results import SUCCESS, Refusal, Result, ResultCode
 from provserver.operations.asked import NOTHING_ASKED, Asked
 from provserver.operations.context import House, Line
 from provserver.operations.controlled import ControlledSearches
+from provserver.operations.explore_requests import explore_by_search
 from provserver.operations.inside import filter_inside
 from provserver.operations.monitor import demand_administrator, monitor_of
 from provserver.operations.monitoring.tree import is_of_monitor
@@ -80,9 +81,13 @@ class Searches:
             if known.entry:
                 line.send(enveloped(message_id, known.entry))
             return SUCCESS
+        house = self._house
+        sender = self._sender
+        selection = sender.selection(request.attributes)
+        if selection.explores:
+            return await explore_by_search(message_id, request, selection, identity, line, house, asked)
         if asked:
             return await self._the_long_way(message_id, request, identity, line, asked)
-        house = self._house
         if len(request.base) <= _LONGEST_VIRTUAL:
             made = self._made(request, line)
             if made is not None:
@@ -93,8 +98,6 @@ class Searches:
         seen = house.signposts.seen or await house.signposts.look()
         if seen is not NONE_SEEN:
             return await self._the_long_way(message_id, request, identity, line, NOTHING_ASKED)
-        sender = self._sender
-        selection = sender.selection(request.attributes)
         trail = None if selection.at_reading else Trail()
         wanted = filter_inside(request.filter, house.rooms)
         sent, encoded = await sender.send(

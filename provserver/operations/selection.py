@@ -23,6 +23,7 @@ from provserver.directory.entries import Attribute, Entry
 from provserver.directory.names import DN
 from provserver.directory.packed import Packed
 from provserver.directory.schema import Schema
+from provserver.exploration.wishes import BY_TRIGGER
 from provserver.imps.views import View
 from provserver.storage.contract import Store
 
@@ -62,6 +63,8 @@ class Selection:
         """Keys of what only the outbox knows: `Statuses` has them."""
         self.at_reading: Final = bool(self.of_children or self.of_deliveries)
         """Whether the answer rests on more than entries."""
+        self.explores: Final = _explorations(requested, schema)
+        """Attributes that stand for an exploration, as they were asked for, with what each triggers."""
         self.stored: Final = not self._computed and not self.at_reading
         """Whether all that was asked for is stored, so that a Cut has it."""
 
@@ -127,6 +130,11 @@ class Selection:
             if values:
                 found.append(Attribute(self._schema.shown(key), values))
         return found
+
+
+def _explorations(requested: Sequence[str], schema: Schema) -> dict[str, str]:
+    found = {name: schema.trigger_of(name) for name in requested}
+    return {name: trigger for name, trigger in found.items() if trigger in BY_TRIGGER}
 
 
 class _Decisions(dict[str, bool]):

@@ -119,9 +119,13 @@ def test_a_directory_that_is_no_instance_is_2_and_says_what_to_do(
         "guard": ["a:b:c"],
         "outbox": ["list"],
         "endpoints": ["list"],
+        "explore": ["AD-Corp"],
         "backup": ["copy"],
     }.get(name, [])
-    words = [name, *{"guard": ["clear"], "alerts": ["test"], "keys": ["list"]}.get(name, [])]
+    words = [
+        name,
+        *{"guard": ["clear"], "agent": ["list"], "alerts": ["test"], "keys": ["list"]}.get(name, []),
+    ]
     assert main([*words, str(tmp_path), *more]) == 2
     assert capsys.readouterr().err == (
         f"provserver: {tmp_path} is not an instance: there is no provserver.toml; provserver init makes one\n"

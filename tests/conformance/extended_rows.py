@@ -17,9 +17,11 @@ from read_rows import search_request
 from provserver.ldap.extended import (
     Cancel,
     CheckEndpoint,
+    CheckTree,
     ClearGuard,
     DropDeliveries,
     Explain,
+    ExploreEndpoint,
     ExtendedValue,
     RetryDeliveries,
     WhoAmI,
@@ -28,6 +30,7 @@ from provserver.ldap.extended import (
 from provserver.ldap.messages import (
     CANCEL,
     EXPLAIN,
+    EXPLORE_ENDPOINT,
     RETRY_DELIVERIES,
     START_TLS,
     WHO_AM_I,
@@ -152,6 +155,17 @@ async def have_a_namesake(server: RunningServer, patches: pytest.MonkeyPatch) ->
     await server.load(f"dn: {names}\nobjectClass: eTDYNDirectory\neTDYNDirectoryName: hpdev01\n")
 
 
+EXPLORING = [
+    Row("an exploration by a user", having(ExploreEndpoint("AD-Corp", ("explore",))), C.INSUFFICIENT_ACCESS_RIGHTS, "may not ask about", "ours", who="aokafor"),
+    Row("a check of the tree by an agent", having(CheckTree()), C.INSUFFICIENT_ACCESS_RIGHTS, "may not ask about", "ours", who="psync-ad-corp"),
+    Row("an exploration without a value", lambda c: c.ask(ExtendedRequest(EXPLORE_ENDPOINT)), C.PROTOCOL_ERROR, "Explore Endpoint request", "ours"),
+    Row("an exploration of what is not there", having(ExploreEndpoint("ghost", ("explore",))), C.NO_SUCH_OBJECT, "there is no endpoint", "ours"),
+    Row("an exploration that does something else", having(ExploreEndpoint("AD-Corp", ("dance",))), C.CONSTRAINT_VIOLATION, "expected explore", "ours"),
+    Row("an exploration that does nothing", having(ExploreEndpoint("AD-Corp")), C.UNWILLING_TO_PERFORM, "expected to be told what to do", "ours"),
+    Row("an exploration that nobody began", having(ExploreEndpoint("", follow="ghost")), C.NO_SUCH_OBJECT, "there is no exploration", "ours"),
+    Row("a check of the tree", having(CheckTree()), C.SUCCESS, "", "ours"),
+]  # fmt: skip
+
 NOT_HERS = "may not ask about"
 OPERATING = [
     Row("a retry without a value", lambda c: c.ask(ExtendedRequest(RETRY_DELIVERIES)), C.PROTOCOL_ERROR, "Retry Deliveries request", "ours"),
@@ -176,4 +190,5 @@ TABLES = {
     "Cancel": CANCELS,
     "Explain, Clear Guard": ABOUT_ACCOUNTS,
     "Retry and Drop Deliveries, Check Endpoint": OPERATING,
+    "Explore Endpoint, Check Tree": EXPLORING,
 }

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 from asking import Case, HastyClock, Row
-from harbour import ADA_AD, COMMON, LDAP_HQ, NOBODY_AD, OTHER, SUFFIX, UNIX
+from harbour import AD_CORP, ADA_AD, COMMON, LDAP_HQ, NOBODY_AD, OTHER, SUFFIX, UNIX
 from signposted import BEYOND, DANGLING, LOOPING, OUT_OF_SIGHT, PHOTOGRAPHED, UNNAMED
 
+from provserver.exploration.explorations import Exploration, Explorations
 from provserver.ldap.filters import Filter, Not, Present, Scope
 from provserver.ldap.messages import DerefAliases, SearchRequest
 from provserver.ldap.results import ResultCode
@@ -57,7 +58,34 @@ async def break_store(server: RunningServer, patches: pytest.MonkeyPatch) -> Non
         patches.setattr(server.service.foundation.store, name, fail)
 
 
+def exploring(base: str, time_limit: int = 0) -> Case:
+    request = SearchRequest(
+        base,
+        Scope.BASE,
+        DerefAliases.NEVER,
+        0,
+        time_limit,
+        False,
+        Present("objectClass"),
+        ("eTExploreUpdateEtrust",),
+    )
+    return lambda c: c.ask(request)
+
+
+async def answer_late(server: RunningServer, patches: pytest.MonkeyPatch) -> None:
+    """The endpoint is asked, and the client's second passes."""
+
+    async def wait(explorations: Explorations, exploration: Exploration, seconds: float = 0.0) -> bool:
+        return False
+
+    patches.setattr(Explorations, "wait", wait)
+
+
 SEARCHES = [
+    Row("an endpoint explored by its agent", exploring(AD_CORP), C.INSUFFICIENT_ACCESS_RIGHTS, "may not explore", "ours", who="psync-ad-corp"),
+    Row("an endpoint explored that is not there", exploring(f"cn=x,{UNIX}"), C.NO_SUCH_OBJECT, "does not exist", "RFC 4511 4.5.1.1"),
+    Row("an entry explored that is no endpoint", exploring(UNIX), C.UNWILLING_TO_PERFORM, "expected the name of an endpoint", "KB 50746"),
+    Row("an exploration that takes longer than it was given", exploring(LDAP_HQ, 1), C.TIME_LIMIT_EXCEEDED, "goes on", "RFC 4511 4.5.1.5", first=answer_late),
     Row("it finds nothing", lambda c: c.search(SUFFIX, "(eTTitle=none)"), C.SUCCESS, "", "RFC 4511 4.5.2"),
     Row("an attribute that no schema has", lambda c: c.search(SUFFIX, "(nonesuch=x)", "nonesuch"), C.SUCCESS, "", "RFC 4511 4.5.1.7"),
     Row("a base that is not there", lambda c: c.search(NOBODY_AD), C.NO_SUCH_OBJECT, "does not exist", "RFC 4511 4.5.1.1"),

@@ -15,19 +15,23 @@ from provserver.ldap.extended import (
     Cancel,
     Cancelled,
     CheckEndpoint,
+    CheckTree,
     ClearGuard,
     DeliveriesDropped,
     DeliveriesRetried,
     DropDeliveries,
     EndpointChecked,
+    EndpointExplored,
     Explain,
     Explained,
+    ExploreEndpoint,
     ExtendedError,
     ExtendedValue,
     GuardCleared,
     PasswordModified,
     PasswordModify,
     RetryDeliveries,
+    TreeChecked,
     WhoAmI,
     YouAre,
     decode_request,
@@ -38,9 +42,11 @@ from provserver.ldap.extended import (
 from provserver.ldap.messages import (
     CANCEL,
     CHECK_ENDPOINT,
+    CHECK_TREE,
     CLEAR_GUARD,
     DROP_DELIVERIES,
     EXPLAIN,
+    EXPLORE_ENDPOINT,
     PASSWORD_MODIFY,
     RETRY_DELIVERIES,
     WHO_AM_I,
@@ -73,6 +79,14 @@ REQUESTS: list[tuple[ExtendedValue, str, str | None]] = [
     (DropDeliveries(endpoint="e"), DROP_DELIVERIES, "3003 830165"),
     (CheckEndpoint("e"), CHECK_ENDPOINT, "3003 040165"),
     (CheckEndpoint("e", "a:b:c"), CHECK_ENDPOINT, "300a 040165 8005 613a623a63"),
+    (ExploreEndpoint("e"), EXPLORE_ENDPOINT, "3003 040165"),
+    (
+        ExploreEndpoint("e", ("a", "b"), True, "f"),
+        EXPLORE_ENDPOINT,
+        "3011 040165 a006 040161 040162 8101ff 820166",
+    ),
+    (CheckTree(), CHECK_TREE, "3000"),
+    (CheckTree(True), CHECK_TREE, "3003 8001ff"),
 ]
 
 RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
@@ -88,6 +102,8 @@ RESPONSES: list[tuple[ExtendedValue, str, str | None]] = [
     (DeliveriesRetried("{}"), RETRY_DELIVERIES, "7b7d"),
     (DeliveriesDropped("{}"), DROP_DELIVERIES, "7b7d"),
     (EndpointChecked("{}"), CHECK_ENDPOINT, "7b7d"),
+    (EndpointExplored("{}"), EXPLORE_ENDPOINT, "7b7d"),
+    (TreeChecked("{}"), CHECK_TREE, "7b7d"),
 ]
 
 
@@ -160,6 +176,8 @@ def test_unknown_components_at_the_end_are_ignored() -> None:
         (RETRY_DELIVERIES, "3005 a003 810161", "deliveriesRequestValue.ids.id does not start with tag 04"),
         (DROP_DELIVERIES, "3003 8301 ff", "deliveriesRequestValue.endpoint is not UTF-8"),
         (CHECK_ENDPOINT, "3000", "checkRequestValue.endpoint is missing or cut off"),
+        (EXPLORE_ENDPOINT, None, "exploreRequestValue is missing"),
+        (CHECK_TREE, None, "checkTreeRequestValue is missing"),
     ],
 )
 def test_what_is_wrong_is_named(oid: str, octets: str | None, problem: str) -> None:
