@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import os
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,20 +23,19 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from provserver.connectors.contract import Account, Connector, ConnectorKind, Fold, keep_as_is
+from provserver.connectors.contract import ConnectorKind
 from provserver.connectors.emulated import EmulatedEndpoints
 from provserver.connectors.registry import ConnectorKinds
 from provserver.delivery.couriers import Couriers, CourierSettings
 from provserver.delivery.keeping import Keeping, KeepingTimes
-from provserver.delivery.plan import account_for_connector
 from provserver.delivery.transactions import AttemptLog
-from provserver.directory.entries import Entry, EntryId
+from provserver.directory.entries import Entry
 from provserver.directory.schema import Schema
 from provserver.directory.tree import new_entry
+from provserver.endpoint_facts import EndpointFacts
 from provserver.foundation import (
     Foundation,
     clearing_of,
-    connector_of,
     endpoint_checks_of,
     explainer_of,
     exploring_of,
@@ -47,7 +46,7 @@ from provserver.foundation import (
     outbox_acts_of,
 )
 from provserver.https.signing import SharedSecret, SharedSecretError
-from provserver.imps.endpoints import Endpoint, leaf_value
+from provserver.imps.endpoints import leaf_value
 from provserver.imps.parameters import TRANSACTION_LOG_LEVEL
 from provserver.imps.profiles import Identities
 from provserver.imps.views import Views
@@ -72,7 +71,7 @@ from provserver.operations.principals import named
 from provserver.operations.signposts import Signposts
 from provserver.operations.subschema import Subschema
 from provserver.passwords.binding import PasswordCheck
-from provserver.passwords.committing import Commits, ExchangeSettings, row_of
+from provserver.passwords.committing import Commits, ExchangeSettings
 from provserver.passwords.exchange import Exchange
 from provserver.passwords.expiry import Expiry
 from provserver.passwords.external.asking import PolicyService
@@ -96,7 +95,7 @@ from provserver.passwords.upgrading import Upgrades
 from provserver.passwords.user_changes import UserChanges
 from provserver.passwords.verdicts import Verdicts
 from provserver.settings import Settings, SettingsError
-from provserver.storage.contract import Delivery, Put, Store
+from provserver.storage.contract import Put, Store
 from provserver.telling import Telling
 from provserver.vault.keyring import KeyRing
 from provserver.vault.secret import Secret
@@ -112,53 +111,6 @@ def names(random: Callable[[int], bytes]) -> Callable[[], str]:
     different, not to be guessed at."""
     prefix, count = random(12).hex(), itertools.count(1)
     return lambda: f"{prefix}-{next(count):x}"
-
-
-class EndpointFacts:
-    """What couriers and the exchange ask about endpoints and accounts, answered from the tree as it is
-    now."""
-
-    def __init__(self, foundation: Foundation, kinds: ConnectorKinds, reactor: Any) -> None:
-        self._foundation = foundation
-        self._kinds = kinds
-        self._reactor = reactor
-        self._folds: dict[EntryId, tuple[int, Fold]] = {}
-
-    def fold_of(self, endpoint: Endpoint) -> Fold:
-        """How the endpoint alters passwords before it compares; as they are, for an endpoint that cannot be
-        made.
-        """
-        known = self._folds.get(endpoint.id)
-        if known is None or known[0] != endpoint.version:
-            try:
-                fold = self.connector(endpoint).fold
-            except (LookupError, ValueError):
-                fold = keep_as_is
-            known = self._folds[endpoint.id] = (endpoint.version, fold)
-        return known[1]
-
-    def schemes_of(self, endpoint: Endpoint) -> Container[str]:
-        """In which schemes the endpoint takes passwords that came encoded; none, if it cannot be made."""
-        try:
-            return self.connector(endpoint).accepts.schemes
-        except (LookupError, ValueError):
-            return ()
-
-    def connector(self, endpoint: Endpoint) -> Connector:
-        """A closed connector. UnknownKind, SettingsError, SealBroken."""
-        seal = self._foundation.seal
-        return connector_of(endpoint, kinds=self._kinds, seal=seal, reactor=self._reactor)
-
-    async def endpoint(self, endpoint: EntryId) -> Endpoint | None:
-        return await self._foundation.endpoints.get(endpoint)
-
-    async def account(self, account: EntryId) -> Account | None:
-        entry = await self._foundation.store.read_id(account)
-        return account_for_connector(entry) if entry is not None else None
-
-    def open_seal(self, delivery: Delivery) -> Secret:
-        """The password of a row of the outbox. SealBroken."""
-        return self._foundation.seal.open(delivery.sealed, row_of(delivery.id, delivery.account))
 
 
 class ProvisioningServer(MultiService):

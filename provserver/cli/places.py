@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from provserver.connectors.registry import ConnectorKinds
 from provserver.directory.names import DN
+from provserver.endpoint_facts import EndpointFacts
 from provserver.foundation import (
     Foundation,
     clearing_of,
@@ -51,7 +52,6 @@ from provserver.operations.selection import Selection
 from provserver.operations.statuses import Statuses
 from provserver.operations.subschema import made
 from provserver.passwords.explaining import Json
-from provserver.service import EndpointFacts
 from provserver.storage.contract import SearchLimits
 
 _PAGE: Final = 500

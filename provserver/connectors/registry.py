@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, TypeVar, cast
 
@@ -31,6 +32,12 @@ class UnknownKind(LookupError):
     """No connector has this name; the text lists those that exist."""
 
 
+@cache
+def _installed() -> Mapping[str, EntryPoint]:
+    """What is installed when it is first asked for: looking for it reads a file of every package."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
 class ConnectorKinds:
     """All kinds of connector that are installed. Each is imported when it is first asked for.
 
@@ -40,7 +47,7 @@ class ConnectorKinds:
 
     def __init__(self, instead: Mapping[str, ConnectorKind] | None = None) -> None:
         self._kinds: dict[str, ConnectorKind] = dict(instead or {})
-        self._installed: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+        self._installed = _installed()
 
     def names(self) -> list[str]:
         return sorted(self._kinds.keys() | self._installed.keys())

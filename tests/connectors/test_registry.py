@@ -44,10 +44,8 @@ def test_an_unknown_kind_is_answered_with_those_that_exist() -> None:
 
 
 def test_a_kind_that_cannot_be_imported_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    def points(group: str) -> list[EntryPoint]:
-        return [EntryPoint("broken", "no.such.module:Kind", group)]
-
-    monkeypatch.setattr(registry, "entry_points", points)
+    broken = EntryPoint("broken", "no.such.module:Kind", registry.GROUP)
+    monkeypatch.setattr(registry, "_installed", lambda: {"broken": broken})
     with pytest.raises(UnknownKind, match=r"'broken' \(no.such.module:Kind\) cannot be loaded"):
         ConnectorKinds().kind("broken")
 

@@ -396,7 +396,7 @@ def test_where_the_key_is_missing_the_change_is_not_lost(
     assert kpasswd(dock, "june", BEGIN, NEW)
     with monkeypatch.context() as patch:
         patch.setenv("GNUPGHOME", str(tmp_path / "elsewhere"))
-        with pytest.raises(SambaFailed, match=r"june: .* is the secret key in GNUPGHOME"):
+        with pytest.raises(SambaFailed, match="is the secret key in GNUPGHOME"):
             dock.sync()
     dock.sync()
     assert until(lambda: dock.everywhere(person, NEW)), dock.log()

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import provserver.cli.main
 import provserver.etautil.command
+from provserver.foundation import load_schema
 
 PROGRAMS: Final = {
     "provserver": provserver.cli.main.main,
@@ -38,6 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the test run, which ends us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for the minders: nobody
     provserver.cli.main.parser()  # imports every command
+    load_schema()
     gc.collect()
     gc.freeze()
     while True:
