@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No test is timed: a machine may be busy. What CI has besides (`derandomize`) stays.
@@ -17,3 +20,8 @@ pytest_plugins = [
     "plugins.real_endpoint",
     "plugins.skipped_servers",
 ]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: a third of the time tests wait, for servers that others make."""
+    return (os.cpu_count() or 1) + 1

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if holder is not None:
         raise CommandFailed(
             f"{options.where} is being served (process {holder.process} on {holder.host}): what is held "
-            f"there is listed by provserver outbox {options.where} list --state held, released by retry, "
+            f"there is listed by provserver outbox list {options.where} --state held, released by retry, "
             "given up by drop"
         )
     if options.release is None and options.drop is None:

@@ -1,4 +1,4 @@
-"""`provserver endpoints WHERE list|pause|resume|test`: where passwords go, and whether they can."""
+"""`provserver endpoints list|pause|resume|test WHERE`: where passwords go, and whether they can."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _COLUMNS: Final = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    wherever.arguments(parser)
     parser.add_argument(
         "act",
         choices=[_LIST, _PAUSE, _RESUME, _TEST],
         metavar="ACT",
         help="list; pause: what is for it waits; resume; test: is it set up right? Nothing is set",
     )
+    wherever.arguments(parser)
     parser.add_argument("name", nargs="?", metavar="NAME", help="its name, Namespace:Name, or its DN")
     parser.add_argument(
         "--account",

@@ -1,4 +1,4 @@
-"""`provserver outbox WHERE list|show|retry|drop`: passwords that have not arrived yet."""
+"""`provserver outbox list|show|retry|drop WHERE`: passwords that have not arrived yet."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ _DEFAULT_LIMIT: Final = 500
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    wherever.arguments(parser)
     parser.add_argument(
         "act",
         choices=[_LIST, _SHOW, _RETRY, _DROP],
@@ -45,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="list; show: all about the deliveries of these ids; retry: at once, what is held or retrying; "
         "drop: give up what is held, and destroy its password",
     )
+    wherever.arguments(parser)
     parser.add_argument("ids", nargs="*", metavar="ID", help="deliveries, as list names them")
     parser.add_argument("--user", metavar="NAME", help="those of a global user, by name or DN")
     parser.add_argument(

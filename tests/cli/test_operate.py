@@ -41,7 +41,8 @@ class Asked:
         self._trust = trust
 
     def __call__(self, name: str, *arguments: str, password: str = ADMINISTRATOR_PASSWORD) -> Ran:
-        words = [name, self.where, *arguments]
+        acts = 0 if name == "status" else 1
+        words = [name, *arguments[:acts], self.where, *arguments[acts:]]
         if not self.online:
             return command(*words)
         return command(*words, *self._trust, "--password-file", "-", stdin=password + "\n")
@@ -269,7 +270,7 @@ def test_an_endpoint_is_tested_step_by_step(asked: Asked, stock_clients: None) -
 def test_a_test_that_fails_says_what_to_do_and_ends_with_one(demo_instance: Path) -> None:
     broken = f"dn: {HPDEV01}\nchangetype: modify\ndelete: provConnector\n"
     assert command("load", demo_instance, "-", stdin=broken).returncode == 0
-    told = command("endpoints", demo_instance, "test", "hpdev01")
+    told = command("endpoints", "test", demo_instance, "hpdev01")
     assert told.returncode == 1
     assert "FAILED  settings: The endpoint has no usable connector." in told.stdout
     assert "what to do: mend provConnector, provSetting or provSecret" in told.stdout

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from provserver.connectors.contract import (
     AccessDenied,
@@ -25,6 +26,7 @@ from provserver.connectors.contract import (
     Security,
     ServerDown,
 )
+from provserver.connectors.directories.addresses import REST, Resting
 from provserver.connectors.directories.base import DirectoryConnector
 from provserver.connectors.directories.generic import LdapConnector
 from provserver.connectors.directories.openldap import OpenLdapConnector
@@ -120,7 +122,7 @@ def fresh() -> Secret:
     return Secret.of_text(f"Fresh-{secrets.token_hex(8)}")
 
 
-async def set_password(connector: LdapConnector, account: Account, secret: Secret) -> None:
+async def set_password(connector: DirectoryConnector, account: Account, secret: Secret) -> None:
     try:
         await connector.open()
         await connector.set_password(account, secret, PasswordOption.NONE)
@@ -486,3 +488,36 @@ async def test_the_service_login_really_is_bound(slapd: SlapdServer) -> None:
         ResultCode.UNWILLING_TO_PERFORM,
     )
     await client.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_other_of_two_servers_stands_in_for_one_that_is_away_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    from twisted.internet import reactor
+
+    require_slapd()
+    clock = Clock()
+    kit = "uid=kit,ou=people,dc=example,dc=com"
+    with SlapdServer(ldif=PEOPLE, access=ACCESS) as first, SlapdServer(ldif=PEOPLE, access=ACCESS) as other:
+        both = tmp_path / "both.pem"
+        both.write_text("".join([one.certificates.authority.read_text() for one in (first, other)]))
+        connector = OpenLdapConnector(
+            settings_for(first, url=f"{first.ldaps_url} {other.ldaps_url}", ca_file=str(both)),
+            {"bind_password": Secret.of_text("Service-Pass-1")},
+            reactor,
+            resting=Resting(clock.seconds),
+        )
+
+        async def arrives_at(server: SlapdServer) -> bool:
+            secret = fresh()
+            await set_password(connector, person("kit"), secret)
+            return server.accepts_password(kit, secret.reveal_text())
+
+        assert await arrives_at(first)
+        first.kill()
+        assert await arrives_at(other)
+        first.start_blocking()
+        assert await arrives_at(other), "the first one rests"
+        clock.advance(REST + 1)
+        assert await arrives_at(first)

@@ -93,7 +93,7 @@ async def test_an_endpoint_of_it_is_tested_and_gets_its_password(
     place = ("host=localhost", f"port={redis.port}", f"ca_file={redis.certificates.authority}")
     loaded = run(environment, "load", demo_instance, "-", stdin=endpoint(*place, "user=provserver"))
     assert loaded.returncode == 0, loaded.stderr
-    tested = run(environment, "endpoints", demo_instance, "test", "ldap-hq")
+    tested = run(environment, "endpoints", "test", demo_instance, "ldap-hq")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "aokafor" in tested.stdout
 

@@ -112,9 +112,9 @@ def test_somebody_whom_the_directory_does_not_have_is_told(roads: Roads) -> None
 def test_the_endpoint_test_finds_that_the_server_fits_and_an_account(roads: Roads) -> None:
     roads.admit("ines")
     served = roads.berth.served
-    words = ("test", "ldap-hq", "--account", "OpenLDAP:ldap-hq:ines")
+    words = ("ldap-hq", "--account", "OpenLDAP:ldap-hq:ines")
     trust = ("--ca", served.authority, "--password-file", "-")
-    shown = command("endpoints", served.url(), *words, *trust, stdin=ADMINISTRATOR_PASSWORD + "\n")
+    shown = command("endpoints", "test", served.url(), *words, *trust, stdin=ADMINISTRATOR_PASSWORD + "\n")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "does the server fit" in shown.stdout
     assert f"is uid=ines,{SUFFIX}" in shown.stdout

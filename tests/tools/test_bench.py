@@ -244,9 +244,8 @@ def test_the_files_head_is_as_prepared_h_describes_it(cycles: Path) -> None:
 
 
 @pytest.mark.slapd
-@pytest.mark.parametrize("side", ["slapd", "ours"])
-@pytest.mark.parametrize("hashing", ["cheap", "argon2"])
-def test_the_whole_benchmark_runs(tmp_path: Path, side: str, hashing: str) -> None:
+@pytest.mark.parametrize(("hashing", "side"), [("cheap", "slapd"), ("cheap", "ours"), ("argon2", "ours")])
+def test_the_whole_benchmark_runs(tmp_path: Path, hashing: str, side: str) -> None:
     """Every rule is on. Both sides refuse what they should, or there would be no table."""
     require_slapd()
     report = tmp_path / "report.json"
