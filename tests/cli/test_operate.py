@@ -229,8 +229,7 @@ def test_what_is_retried_where_nobody_serves_is_sent_when_somebody_does(
 def test_what_is_not_there_is_told_with_what_was_expected(
     demo_instance: Path, words: list[str], problem: str
 ) -> None:
-    name, *rest = words
-    told = command(name, demo_instance, *rest)
+    told = Asked(demo_instance, online=False)(*words)
     assert (told.returncode, told.stdout) == (1, "")
     assert problem in told.stderr
 
