@@ -51,6 +51,12 @@ class Asked:
         """Whether it was asked for in such a way that the operation must not go on without it."""
         return kind in self._critical
 
+    def demand_only(self, *obeyed: type[ControlValue], why: str) -> None:
+        """Refusal UNAVAILABLE_CRITICAL_EXTENSION: another is critical, and this operation goes without."""
+        for kind in REQUEST_CONTROLS.values():
+            if kind.value in self._critical and kind.value not in obeyed:
+                raise Refusal(ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, f"{kind.name}: {why}")
+
     def answer(self, value: ControlValue) -> None:
         """Send this control with the final answer; only in reply to one that was asked for."""
         self._answers.append(encode_response(value))

@@ -8,6 +8,7 @@ import json
 
 from provserver.directory.access import Identity
 from provserver.ldap.codec import enveloped
+from provserver.ldap.controls import ManageDsaIT, ProxiedAuthorization
 from provserver.ldap.extended import (
     CheckTree,
     EndpointExplored,
@@ -34,7 +35,8 @@ async def explore_by_search(
     house: House,
     asked: Asked,
 ) -> Result:
-    """Explore, and send the entry; its controls mean nothing. Refusals of `Exploring.by_search`."""
+    """Explore, and send the entry. Refusal UNAVAILABLE_CRITICAL_EXTENSION; those of `Exploring.by_search`."""
+    asked.demand_only(ManageDsaIT, ProxiedAuthorization, why="an exploration goes without it")
     who = fields_of(caller_on(line, identity, asked), None, None)
     result, encoded = await house.exploring.by_search(request, selection, identity, who)
     if encoded:

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from provserver.testing.certificates import Certificates, make_certificates
 from provserver.testing.slapd import _free_ports
 from provserver.testing.slapd_configuration import ssha
+from provserver.testing.stock_clients import stock_client
 
 INSTALL_COMMAND: Final = "apt-get install -y 389-ds-base libnss3-tools ldap-utils"
 START_SECONDS: Final = 60.0
@@ -177,34 +178,17 @@ class Ds389Server:
         self, name: str, *arguments: str, stdin: str = "", bind_dn: str = "", password: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a stock client over LDAPS, by default as the Directory Manager. Blocks. Its exit code is the
-        LDAP result code. The password goes through a file, never on a command line.
+        LDAP result code.
         """
-        with tempfile.NamedTemporaryFile("w", dir=self.directory) as file:
-            file.write(password if bind_dn else self.root_password)
-            file.flush()
-            return subprocess.run(
-                [
-                    name,
-                    "-x",
-                    "-H",
-                    self.ldaps_url,
-                    "-D",
-                    bind_dn or self.root_dn,
-                    "-y",
-                    file.name,
-                    *arguments,
-                ],
-                input=stdin,
-                env={
-                    **os.environ,
-                    "LDAPTLS_CACERT": str(self.certificates.authority),
-                    "LDAPTLS_REQCERT": "demand",
-                    "HOME": str(self.directory),  # no .ldaprc of whoever runs this
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        return stock_client(
+            [name, *arguments],
+            url=self.ldaps_url,
+            bind_dn=bind_dn or self.root_dn,
+            password=password if bind_dn else self.root_password,
+            authority=self.certificates.authority,
+            folder=self.directory,
+            stdin=stdin,
+        )
 
     def modify(self, ldif: str) -> None:
         """Add and change entries as the Directory Manager. Blocks. Ds389Failed."""

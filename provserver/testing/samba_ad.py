@@ -40,6 +40,7 @@ from provserver.testing.samba_domain import (
     provision,
     provision_whole,
 )
+from provserver.testing.stock_clients import stock_client
 
 if TYPE_CHECKING:
     import pytest
@@ -260,25 +261,15 @@ class DomainController:
         """Run a stock client (ldapsearch, ldapmodify, ...) over LDAPS, as the administrator when nobody is
         named. Blocks. Its exit code is LDAP's result code.
         """
-        descriptor, path = tempfile.mkstemp(dir=self.directory)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(password if bind_dn else self.password)
-            return subprocess.run(
-                [name, "-x", "-H", self.ldaps_url, "-D", bind_dn or self.bind_dn, "-y", path, *words],
-                input=stdin,
-                env={
-                    **os.environ,
-                    "LDAPTLS_CACERT": str(self.certificates.authority),
-                    "LDAPTLS_REQCERT": "demand",
-                    "HOME": str(self.directory),  # no .ldaprc of whoever runs this
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        finally:
-            os.unlink(path)
+        return stock_client(
+            [name, *words],
+            url=self.ldaps_url,
+            bind_dn=bind_dn or self.bind_dn,
+            password=password if bind_dn else self.password,
+            authority=self.certificates.authority,
+            folder=self.directory,
+            stdin=stdin,
+        )
 
     def modify(self, ldif: str) -> None:
         """Carry out LDIF as the administrator, additions as well as changes. Blocks. Raises SambaFailed."""

@@ -38,6 +38,7 @@ from provserver.testing.slapd_configuration import (
     SlapdConfiguration,
     SlapdProgram,
 )
+from provserver.testing.stock_clients import stock_client
 
 __all__ = [
     "INSTALL_COMMAND",
@@ -263,30 +264,20 @@ class SlapdServer:
     ) -> subprocess.CompletedProcess[str]:
         """Run a stock client (ldapsearch, ldapmodify, ...), by default over LDAPS as the root DN. Blocks.
 
-        The exit code is the LDAP result code. The password goes through a file, never on a command line.
+        The exit code is the LDAP result code.
         """
-        descriptor, path = tempfile.mkstemp(dir=self.directory)
         try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(password if bind_dn else self.root_password)
-            who = bind_dn or self.root_dn
-            return subprocess.run(
-                [name, "-x", "-H", url or self.ldaps_url, "-D", who, "-y", path, *arguments],
-                input=stdin,
-                env={
-                    **os.environ,
-                    "LDAPTLS_CACERT": str(self.certificates.authority),
-                    "LDAPTLS_REQCERT": "demand",
-                    "HOME": str(self.directory),  # no .ldaprc of whoever runs this
-                },
-                capture_output=True,
-                text=True,
-                check=False,
+            return stock_client(
+                [name, *arguments],
+                url=url or self.ldaps_url,
+                bind_dn=bind_dn or self.root_dn,
+                password=password if bind_dn else self.root_password,
+                authority=self.certificates.authority,
+                folder=self.directory,
+                stdin=stdin,
             )
         except FileNotFoundError:
             raise SlapdMissing(f"{name} is not here; install it: {INSTALL_COMMAND}") from None
-        finally:
-            os.unlink(path)
 
     def add(self, ldif: str) -> None:
         """Add entries while the server runs, as the root DN. Blocks. Raises SlapdFailed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from asking import Case, Row
-from harbour import AD_CORP, ADA_AD, ADA_UNIX, COMMON, NEW, NOBODY_AD, SUFFIX, UNIX
+from harbour import AD_CORP, ADA_AD, ADA_UNIX, COMMON, HPDEV01, NEW, NOBODY_AD, SUFFIX, UNIX
 from read_rows import search_request
 from signposted import LOOPING
 from write_rows import ACCOUNT, FRESH, allow_few
@@ -37,17 +37,19 @@ from provserver.ldap.controls import (
 )
 from provserver.ldap.extended import WhoAmI
 from provserver.ldap.extended import encode_request as extended
-from provserver.ldap.filters import Scope, parse_filter
+from provserver.ldap.filters import Present, Scope, parse_filter
 from provserver.ldap.messages import (
     AddRequest,
     BindRequest,
     CompareRequest,
     Control,
     DeleteRequest,
+    DerefAliases,
     ModifyDNRequest,
     ModifyRequest,
     PartialAttribute,
     Request,
+    SearchRequest,
 )
 from provserver.ldap.results import ResultCode
 from provserver.testing.server import user_dn
@@ -150,6 +152,7 @@ def _of_kinds() -> list[Row]:
 
 TITLE = ModifyRequest(ADA, (replace("eTTitle", "x"),))
 WRONG = Assertion(GUESS)
+EXPLORATION = SearchRequest(HPDEV01, Scope.BASE, DerefAliases.NEVER, 0, 0, False, Present("objectClass"), ("eTExploreUpdateEtrust",))
 OF_A_SECRET = Assertion(parse_filter("(!(eTPassword=x))"))
 
 CONDITIONS = [
@@ -170,6 +173,7 @@ CONDITIONS = [
     Row("with a trigger", with_(ModifyRequest(ADA_AD, (replace("eTSyncPassword", NEW),)), WRONG), C.UNAVAILABLE_CRITICAL_EXTENSION, "goes without it", "ours"),
     Row("the entry before, with a trigger", with_(ModifyRequest(ADA_AD, (replace("eTSyncPassword", NEW),)), PreRead(("*",))), C.UNAVAILABLE_CRITICAL_EXTENSION, "goes without it", "ours"),
     Row("the entry after, with a trigger", with_(ModifyRequest(ADA_AD, (replace("eTSyncPassword", NEW),)), PostRead(("*",))), C.UNAVAILABLE_CRITICAL_EXTENSION, "goes without it", "ours"),
+    Row("with an exploration", with_(EXPLORATION, PagedResults(5)), C.UNAVAILABLE_CRITICAL_EXTENSION, "an exploration goes without it", "ours"),
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- proxied authorization (RFC 4370)
