@@ -152,7 +152,9 @@ def _of_kinds() -> list[Row]:
 
 TITLE = ModifyRequest(ADA, (replace("eTTitle", "x"),))
 WRONG = Assertion(GUESS)
-EXPLORATION = SearchRequest(HPDEV01, Scope.BASE, DerefAliases.NEVER, 0, 0, False, Present("objectClass"), ("eTExploreUpdateEtrust",))
+EXPLORATION = SearchRequest(
+    HPDEV01, Scope.BASE, DerefAliases.NEVER, 0, 0, False, Present("objectClass"), ("eTExploreUpdateEtrust",)
+)
 OF_A_SECRET = Assertion(parse_filter("(!(eTPassword=x))"))
 
 CONDITIONS = [

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -14,8 +13,8 @@ from harbour import COMMON, LDAP_HQ, PASSWORDS, administrator
 from matrix import SECRETS, WHO, Stage, searching
 from rights import PLACES, Place
 
-import provserver
 from provserver.directory.entries import Entry
+from provserver.foundation import shipped_schema_texts
 from provserver.imps.inclusions import account_class_of
 from provserver.imps.users import is_global_user
 from provserver.ldap.controls import (
@@ -66,8 +65,7 @@ def secret_among(descriptions: Iterable[str]) -> list[str]:
 
 
 def test_these_are_all_the_secrets_that_there_are() -> None:
-    folder = Path(provserver.__file__).parent.parent / "schema"
-    text = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.schema")))
+    text = "".join([text for _, text in shipped_schema_texts()])
     definitions = re.split(r"^(?=attributetype|objectclass)", text, flags=re.MULTILINE)
     secret = [one for one in definitions if "X-PROV-SECRET 'TRUE'" in one]
     assert {re.search(r"NAME \(? ?'([^']+)'", one)[1] for one in secret} == set(ALL_SECRETS)  # type: ignore[index]

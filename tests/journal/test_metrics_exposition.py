@@ -90,6 +90,7 @@ def test_every_exchange_s_event_is_counted_as_one() -> None:
     assert len(set(EXCHANGES.values())) == len(EXCHANGES)
 
 
+@pytest.mark.sources  # a compiled connection cannot be made up
 def test_a_handler_is_timed_also_when_it_fails() -> None:
     class Handler:
         async def handle(self, connection: object, message: Message) -> bytes:
