@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from plugins.served_instance import ADMINISTRATOR_PASSWORD, REPOSITORY, ServedInstance, command, until
+from plugins.served_instance import (
+    ADMINISTRATOR_PASSWORD,
+    REPOSITORY,
+    ServedInstance,
+    command,
+    until,
+    user_dn,
+)
 from plugins.started import ended
 from seen_commands import SEED_MASSCHANGE, SEED_UPDATE, USERS
 
@@ -323,3 +330,20 @@ def test_a_terminal_sees_how_far_it_is(demo_instance: Path, serve: Serve) -> Non
         os.close(writing)
     assert done.returncode == 0
     assert " entries" in seen
+
+
+def test_an_exploration_brings_the_accounts_that_the_endpoint_has(demo_instance: Path, serve: Serve) -> None:
+    served = serve(demo_instance)
+    endpoint = "eTDYNDirectoryName=ldap-hq,eTNamespaceName=OpenLDAP,dc=im,dc=eta"
+    accounts = (
+        f"dn: {endpoint}\nchangetype: modify\nadd: provSetting\nprovSetting: accounts=aokafor,newcomer\n"
+    )
+    assert served.modify(accounts).returncode == 0
+    typed = (
+        "explore 'eTNamespaceName=OpenLDAP' eTDYNDirectory eTDYNDirectoryName=ldap-hq to eTExploreCreateUsers"
+    )
+    done = Etautil(served)(typed)
+    assert (done.returncode, done.stderr) == (0, "")
+    account = f"eTDYNAccountName=newcomer,eTDYNAccountContainerName=Accounts,{endpoint}"
+    assert "newcomer" in served.search(account, "(objectClass=eTDYNAccount)", "eTDYNAccountName").stdout
+    assert served.search(user_dn("newcomer"), "(objectClass=eTGlobalUser)", "1.1").returncode == 0
