@@ -35,7 +35,7 @@ INTERPRETED: Final = {
     "ldap/client.py": "waits for other servers; derives from Twisted's classes",
     "ldap/client_line.py": "waits for other servers; derives from Twisted's classes",
     "ldap/controls": "values that mix in a class each (`NoValue`), which C structs cannot",
-    "ldap/extended.py": "values that mix in a class each (`NoValue`), which C structs cannot",
+    "ldap/extended": "values that mix in a class each (`NoValue`), which C structs cannot",
     "ldap/values.py": "the base of the two above",
     "operations/copying.py": _TURNED,
     "operations/monitoring/tree.py": _ASYNC_GENERATOR,
