@@ -20,13 +20,13 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from provserver.testing.blocks import InBlock
 from provserver.testing.certificates import Certificates, make_certificates
 from provserver.testing.slapd import _free_ports
 from provserver.testing.slapd_configuration import ssha
@@ -86,7 +86,7 @@ def require_ds389() -> Path:
         pytest.skip(str(error))
 
 
-class Ds389Server:
+class Ds389Server(InBlock):
     """One server process, and its directory. `policy` are attributes of cn=config, such as its password
     policy; `ldif` is what is below the suffix, with access rules as `aci` values.
     """
@@ -154,18 +154,8 @@ class Ds389Server:
         for left in _SHARED_MEMORY.glob(f"*{self.directory.name}*"):  # a killed server leaves its semaphore
             left.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def begin(self) -> None:
+        self.start()
 
     # -- asking it
 

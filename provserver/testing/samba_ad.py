@@ -24,9 +24,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
+from provserver.testing.blocks import InBlock
 from provserver.testing.certificates import Certificates, make_certificates
 from provserver.testing.samba_domain import (
     HOST,
@@ -107,7 +107,7 @@ def _which(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
-class DomainController:
+class DomainController(InBlock):
     """One domain with one controller. Owns processes, a directory and an address; `stop`, or leaving the
     `with`, ends them.
 
@@ -219,18 +219,8 @@ class DomainController:
         self._claim.close()
         self._temporary.cleanup()
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def begin(self) -> None:
+        self.start()
 
     # -- asking it
 

@@ -22,8 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, cast
 from urllib.parse import quote
 
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -31,6 +30,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from provserver.testing.blocks import InBlock
 from provserver.testing.certificates import Certificates, make_certificates
 from provserver.testing.slapd_configuration import (
     OPEN_ACCESS,
@@ -115,7 +115,7 @@ def require_slapd() -> SlapdProgram:
         pytest.skip(str(missing))
 
 
-class SlapdServer:
+class SlapdServer(InBlock):
     """One slapd with one database. Owns a process and a directory; `stop`, or leaving the `with`, ends both.
 
     `ldif` is loaded as it is (slapadd: no policy, no hashing) before the first start, after the suffix entry
@@ -232,18 +232,8 @@ class SlapdServer:
         self._temporary.cleanup()
         self._socket_directory.cleanup()
 
-    def __enter__(self) -> Self:
-        try:
-            self.start_blocking()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def begin(self) -> None:
+        self.start_blocking()
 
     # -- asking it
 

@@ -17,10 +17,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn
 
 import pytest
 
+from provserver.testing.blocks import InBlock
 from provserver.testing.certificates import Certificates, make_certificates
 from provserver.testing.slapd import _free_ports
 
@@ -44,7 +45,7 @@ def program(name: str, package: str, *folders: str) -> str:
     return found or not_here(name, package)
 
 
-class RealServer:
+class RealServer(InBlock):
     """One server process and its folder. `kill` takes it down, `start` brings it back with its data."""
 
     user: str
@@ -104,16 +105,11 @@ class RealServer:
         for pid in self._with_children():
             os.kill(pid, signal.SIGCONT)
 
-    def __enter__(self) -> Self:
-        try:
-            self.make()
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    def begin(self) -> None:
+        self.make()
+        self.start()
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
