@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ class Let:
 
     agent: str
     endpoint: str
-    conf: str
+    conf: str = field(repr=False)
     remarks: tuple[str, ...] = ()
 
 

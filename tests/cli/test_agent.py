@@ -30,6 +30,7 @@ from plugins.served_instance import (
 )
 
 from provserver.agents.reading import parse_conf
+from provserver.cli.agent import Let
 from provserver.cli.joining import CONF, Reach, conf_text
 from provserver.directory.names import DN
 from provserver.imps.users import global_user_dn
@@ -333,3 +334,7 @@ def test_whatever_things_are_called_the_agent_reads_what_was_written(
     assert (conf.password, conf.remarks) == (secret, ())
     assert conf.trust is not None
     assert conf.trust.ca_file == Path.cwd() / "ca.pem"
+
+
+def test_what_is_handed_over_does_not_show_its_password() -> None:
+    assert "Kelp-Compass-88" not in repr(Let("pam", "hpdev01", "password = Kelp-Compass-88\n"))
